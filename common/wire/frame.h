@@ -1,0 +1,96 @@
+// Frames: what every byte stream between a client and a server is made of. A pure codec, no I/O.
+//
+//   frame  := header body padding
+//   header := magic:u32 version:u16 op:u16 body_bytes:u32 flags:u32 request_id:u64
+//             body_checksum:u64 header_checksum:u64                         (40 bytes)
+//   body   := byte[body_bytes]
+//   padding:= zero bytes up to the next multiple of 8
+//
+// All numbers are little-endian. body_checksum is XXH3-64 of the body, header_checksum XXH3-64 of
+// the 32 header bytes before it. Frames are multiples of 8 bytes, so that in a buffer that starts
+// aligned every key array is aligned too.
+//
+// Threading: free functions, no state.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "absl/status/status.h"
+
+namespace rowhouse {
+
+inline constexpr uint32_t kFrameMagic = 0x53485752;  // "RWHS"
+inline constexpr size_t kFrameHeaderBytes = 40;
+// Versions of the protocol that this build speaks. Hello frames are always written as version 1.
+inline constexpr uint16_t kProtocolVersionMin = 1;
+inline constexpr uint16_t kProtocolVersionMax = 1;
+
+// Operation codes; append, never renumber. An answer is `request | kAnswerBit`, or kError.
+enum class Op : uint16_t {
+  kHello = 1,
+  kCreateTable = 2,
+  kQueryClient = 3,
+  kOpenClient = 4,
+  kPull = 5,
+  kPush = 6,
+  kStats = 7,
+  kHelloAnswer = 0x8001,
+  kCreateTableAnswer = 0x8002,
+  kQueryClientAnswer = 0x8003,
+  kOpenClientAnswer = 0x8004,
+  kPullAnswer = 0x8005,
+  kPushAnswer = 0x8006,
+  kStatsAnswer = 0x8007,
+  kError = 0xffff,
+};
+
+struct FrameHeader {
+  uint32_t magic = kFrameMagic;
+  uint16_t version = kProtocolVersionMax;
+  uint16_t op = 0;
+  uint32_t body_bytes = 0;
+  uint32_t flags = 0;  // none defined; must be 0
+  uint64_t request_id = 0;
+  uint64_t body_checksum = 0;
+  uint64_t header_checksum = 0;
+};
+static_assert(sizeof(FrameHeader) == kFrameHeaderBytes);
+
+constexpr size_t PaddedBytes(size_t body_bytes) { return (body_bytes + 7) & ~size_t{7}; }
+constexpr size_t FrameBytes(size_t body_bytes) {
+  return kFrameHeaderBytes + PaddedBytes(body_bytes);
+}
+
+uint64_t Checksum(std::span<const std::byte> bytes);
+
+// Checksum of a body that lies in several pieces, for writers that scatter-gather.
+uint64_t Checksum(std::span<const std::span<const std::byte>> pieces);
+
+// A complete header, checksum included, for a body with the given size and checksum.
+FrameHeader MakeFrameHeader(Op op, uint64_t request_id, size_t body_bytes, uint64_t body_checksum);
+
+struct Frame {
+  FrameHeader header;
+  std::span<const std::byte> body;  // points into the decoder's input
+
+  Op op() const { return static_cast<Op>(header.op); }
+};
+
+enum class DecodeResult { kGood, kBad, kNeedMore };
+
+struct Decoded {
+  DecodeResult result = DecodeResult::kNeedMore;
+  Frame frame;              // where kGood
+  size_t frame_bytes = 0;   // kGood: bytes consumed. kNeedMore: size of the whole frame, or 0 where
+                            // the header itself is not complete
+  absl::Status status;      // where kBad: reason and message; the stream cannot be trusted further
+};
+
+// Looks for one frame at the start of `input`. Never reads beyond it, never allocates for the body.
+// A frame larger than `frame_bytes_max` is refused as soon as its header is there, and so are a
+// wrong magic (from the first bytes on), a wrong version and a wrong checksum.
+Decoded DecodeFrame(std::span<const std::byte> input, size_t frame_bytes_max);
+
+}  // namespace rowhouse

@@ -1,0 +1,52 @@
+// One row in memory: [ RowHeader | weights f32[dim] | optimizer state f32[state_floats] ], padded to 8.
+//
+// Threading: plain values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/types.h"
+
+namespace rowhouse {
+
+struct RowHeader {
+  Key key;
+  Lsn lsn;                // of the last record that changed the row
+  Generation generation;  // of the table that the row belongs to
+  uint32_t flags = 0;     // kRow* below
+};
+static_assert(sizeof(RowHeader) == 24);
+
+inline constexpr uint32_t kRowDirty = 1u << 0;       // newer than what the disk tier holds
+inline constexpr uint32_t kRowReferenced = 1u << 1;  // touched since the eviction hand last passed
+
+class RowLayout {
+ public:
+  constexpr RowLayout(uint32_t dim, uint32_t state_floats)
+      : dim_(dim), state_floats_(state_floats) {}
+
+  constexpr uint32_t dim() const { return dim_; }
+  constexpr uint32_t state_floats() const { return state_floats_; }
+  constexpr size_t value_bytes() const { return (size_t{dim_} + state_floats_) * sizeof(float); }
+  constexpr size_t stride_bytes() const {
+    return (sizeof(RowHeader) + value_bytes() + 7) & ~size_t{7};
+  }
+
+  static RowHeader& Header(std::byte* row) { return *reinterpret_cast<RowHeader*>(row); }
+  static const RowHeader& Header(const std::byte* row) {
+    return *reinterpret_cast<const RowHeader*>(row);
+  }
+  static float* Weights(std::byte* row) { return reinterpret_cast<float*>(row + sizeof(RowHeader)); }
+  static const float* Weights(const std::byte* row) {
+    return reinterpret_cast<const float*>(row + sizeof(RowHeader));
+  }
+  float* State(std::byte* row) const { return Weights(row) + dim_; }
+  const float* State(const std::byte* row) const { return Weights(row) + dim_; }
+
+ private:
+  uint32_t dim_;
+  uint32_t state_floats_;
+};
+
+}  // namespace rowhouse

@@ -1,0 +1,68 @@
+// The memory tier of one table on one shard: an open-addressing index over slabs of rows.
+//
+//   std::vector<std::byte*> rows(keys.size());
+//   table.Find(keys, rows);            // absent keys give nullptr; nothing is written
+//   table.FindOrCreate(keys, rows);    // absent keys become rows with their initial values
+//
+// Row pointers stay valid until the row is erased: slabs never move.
+//
+// Threading: one shard, one thread.
+// Cost: two passes over the keys with software prefetch; no insertion moves more than one part of
+//   the index (a few ten thousand entries).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "common/table_spec.h"
+#include "common/types.h"
+#include "storage/row_layout.h"
+
+namespace rowhouse {
+
+class RowIndex;
+class RowSlabs;
+
+class TableRows {
+ public:
+  // `spec` is validated. State floats follow from the optimizer: Adagrad has dim of them.
+  TableRows(TableSpec spec, Generation generation);
+  ~TableRows();
+  TableRows(const TableRows&) = delete;
+  TableRows& operator=(const TableRows&) = delete;
+
+  const TableSpec& spec() const { return spec_; }
+  TableId id() const { return id_; }
+  Generation generation() const { return generation_; }
+  const RowLayout& layout() const { return layout_; }
+  uint64_t row_count() const;
+  // Memory taken by slabs and index together.
+  uint64_t resident_bytes() const;
+
+  // rows: [n], one per key. Keys may repeat in Find.
+  void Find(std::span<const Key> keys, std::span<std::byte*> rows) const;
+  // keys: [n], unique. New rows have lsn 0, their initial weights and initial accumulators.
+  void FindOrCreate(std::span<const Key> keys, std::span<std::byte*> rows);
+
+  // out: [n, dim]. Absent keys give their initial weights; nothing is created.
+  void Gather(std::span<const Key> keys, float* out) const;
+
+  // Every row, in the order of row numbers (the order of creation where nothing was erased).
+  // `first`: row number to start at; stops after `rows_max` rows; returns the next row number, or
+  // row_number_end() when through.
+  uint64_t Visit(uint64_t first, uint64_t rows_max, const std::function<void(std::byte* row)>& visit);
+  uint64_t row_number_end() const;
+
+ private:
+  TableSpec spec_;
+  TableId id_;
+  Generation generation_;
+  RowLayout layout_;
+  std::unique_ptr<RowSlabs> slabs_;
+  std::unique_ptr<RowIndex> index_;
+};
+
+}  // namespace rowhouse
