@@ -23,7 +23,7 @@ absl::StatusOr<Endpoint> ParseUnix(std::string_view text) {
     return Bad(text, StrCat("the path has ", path.size(), " bytes; at most ", kUnixPathBytesMax,
                             " are allowed"));
   }
-  return Endpoint{.path = std::string(path)};
+  return Endpoint{.host = {}, .port = 0, .path = std::string(path)};
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text) {
   }
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   if (host.empty()) return Bad(text, "the host is empty");
-  return Endpoint{.host = std::string(host), .port = static_cast<uint16_t>(port)};
+  return Endpoint{.host = std::string(host), .port = static_cast<uint16_t>(port), .path = {}};
 }
 
 std::string ToString(const Endpoint& endpoint) {

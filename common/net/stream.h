@@ -38,15 +38,6 @@ asio::awaitable<absl::StatusOr<StreamSocket>> ConnectTo(Endpoint endpoint);
 asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
                                        std::vector<asio::const_buffer> pieces);
 
-// A frame together with the memory that it lies in.
-struct ReceivedFrame {
-  FrameHeader header;
-  std::span<const std::byte> body;    // 8-byte aligned
-  std::shared_ptr<const void> owner;  // keeps `body` alive
-
-  Op op() const { return static_cast<Op>(header.op); }
-};
-
 // Cuts a byte stream into frames. Holds what was read beyond the last frame, so that a socket may be
 // handed to another executor together with its reader.
 class FrameReader {
