@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "absl/status/status.h"
@@ -74,6 +75,15 @@ FrameHeader MakeFrameHeader(Op op, uint64_t request_id, size_t body_bytes, uint6
 struct Frame {
   FrameHeader header;
   std::span<const std::byte> body;  // points into the decoder's input
+
+  Op op() const { return static_cast<Op>(header.op); }
+};
+
+// A frame together with the memory that it lies in.
+struct ReceivedFrame {
+  FrameHeader header;
+  std::span<const std::byte> body;    // 8-byte aligned
+  std::shared_ptr<const void> owner;  // keeps `body` alive
 
   Op op() const { return static_cast<Op>(header.op); }
 };

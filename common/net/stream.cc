@@ -1,0 +1,124 @@
+#include "common/net/stream.h"
+
+#include <algorithm>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <cstring>
+#include <utility>
+
+#include "common/refusal.h"
+
+namespace rowhouse {
+namespace {
+
+using boost::system::error_code;
+
+// Enough for a few hundred small requests in one read.
+constexpr size_t kBufferBytesMin = 64 << 10;
+
+absl::Status CannotConnect(const Endpoint& endpoint, const error_code& error) {
+  return Refuse(RefusalReason::kDisconnected, "cannot connect to ", ToString(endpoint), ": ",
+                error.message());
+}
+
+asio::awaitable<absl::StatusOr<StreamSocket>> ConnectToUnix(Endpoint endpoint) {
+  StreamSocket socket(co_await asio::this_coro::executor);
+  auto [error] = co_await socket.async_connect(
+      asio::local::stream_protocol::endpoint(endpoint.path), kAwaitTuple);
+  if (error) co_return CannotConnect(endpoint, error);
+  co_return socket;
+}
+
+}  // namespace
+
+asio::awaitable<absl::StatusOr<StreamSocket>> ConnectTo(Endpoint endpoint) {
+  if (endpoint.is_unix()) co_return co_await ConnectToUnix(std::move(endpoint));
+  auto executor = co_await asio::this_coro::executor;
+  asio::ip::tcp::resolver resolver(executor);
+  auto [resolve_error, addresses] =
+      co_await resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), kAwaitTuple);
+  if (resolve_error) co_return CannotConnect(endpoint, resolve_error);
+  error_code last = asio::error::host_not_found;
+  for (const auto& address : addresses) {
+    asio::ip::tcp::socket socket(executor);
+    auto [error] = co_await socket.async_connect(address.endpoint(), kAwaitTuple);
+    if (!error) {
+      socket.set_option(asio::ip::tcp::no_delay(true), last);
+      co_return StreamSocket(std::move(socket));
+    }
+    last = error;
+  }
+  co_return CannotConnect(endpoint, last);
+}
+
+asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
+                                       std::vector<asio::const_buffer> pieces) {
+  size_t first = 0;
+  while (first < pieces.size()) {
+    const std::span<const asio::const_buffer> rest(pieces.data() + first, pieces.size() - first);
+    auto [error, written] = co_await socket.async_write_some(rest, kAwaitTuple);
+    if (error) {
+      co_return Refuse(RefusalReason::kDisconnected, "writing failed: ", error.message());
+    }
+    while (first < pieces.size() && written >= pieces[first].size()) {
+      written -= pieces[first++].size();
+    }
+    if (written > 0) pieces[first] += written;
+  }
+  co_return absl::OkStatus();
+}
+
+FrameReader::FrameReader(size_t frame_bytes_max) : frame_bytes_max_(frame_bytes_max) {}
+
+asio::awaitable<absl::StatusOr<ReceivedFrame>> FrameReader::Next(StreamSocket& socket) {
+  while (true) {
+    Decoded decoded;
+    if (end_ > begin_) decoded = DecodeFrame({base() + begin_, end_ - begin_}, frame_bytes_max_);
+    if (decoded.result == DecodeResult::kBad) co_return decoded.status;
+    if (decoded.result == DecodeResult::kGood) {
+      begin_ += decoded.frame_bytes;
+      co_return ReceivedFrame{decoded.frame.header, decoded.frame.body, buffer_};
+    }
+    MakeRoom(decoded.frame_bytes);
+    auto [error, bytes] =
+        co_await socket.async_read_some(asio::buffer(base() + end_, capacity_ - end_), kAwaitTuple);
+    end_ += bytes;
+    if (!error) continue;
+    if (error == asio::error::eof && end_ > begin_) {
+      co_return Refuse(RefusalReason::kTruncated, "the stream ended ", end_ - begin_,
+                       " bytes into a frame");
+    }
+    co_return Refuse(RefusalReason::kDisconnected, "connection lost: ", error.message());
+  }
+}
+
+void FrameReader::MakeRoom(size_t frame_bytes) {
+  // A reused buffer must not be held by anyone else: earlier frames still point into it.
+  if (begin_ == end_ && buffer_ != nullptr && buffer_.use_count() == 1) begin_ = end_ = 0;
+  const size_t needed = std::max(frame_bytes, kFrameHeaderBytes);
+  if (buffer_ != nullptr && begin_ + needed <= capacity_ && end_ < capacity_) return;
+  // Twice the frame, so that a stream of large frames is read ahead and seldom moved.
+  Renew(std::max({kBufferBytesMin, std::min(2 * needed, frame_bytes_max_ + kBufferBytesMin),
+                  needed, capacity_ < 4 * needed ? capacity_ : size_t{0}}));
+}
+
+void FrameReader::Renew(size_t bytes) {
+  std::shared_ptr<uint64_t[]> next;
+  size_t next_bytes = (bytes + 7) & ~size_t{7};
+  if (spare_ != nullptr && spare_.use_count() == 1 && spare_bytes_ >= next_bytes) {
+    next = std::move(spare_);
+    next_bytes = spare_bytes_;
+  } else {
+    next = std::make_shared_for_overwrite<uint64_t[]>(next_bytes / 8);
+  }
+  if (end_ > begin_) std::memcpy(next.get(), base() + begin_, end_ - begin_);
+  spare_ = std::move(buffer_);
+  spare_bytes_ = capacity_;
+  buffer_ = std::move(next);
+  capacity_ = next_bytes;
+  end_ -= begin_;
+  begin_ = 0;
+}
+
+}  // namespace rowhouse
