@@ -49,7 +49,8 @@ absl::Status CheckNotForeign(const std::string& path) {
     const std::string name = at->path().filename().string();
     if (MayPrecedeIdentity(name)) continue;
     return absl::FailedPreconditionError(
-        StrCat("it holds '", name, "' but no IDENTITY file, so it is not Rowhouse's; choose an empty or "
+        StrCat("it holds '", name,
+               "' but no IDENTITY file, so it is not Rowhouse's; choose an empty or "
                "new directory (or, if it was Rowhouse's, put its IDENTITY file back)"));
   }
   if (error) return absl::UnavailableError(StrCat("cannot list it: ", error.message()));
@@ -100,8 +101,8 @@ absl::Status WriteIdentity(const std::string& path, const ShardIdentity& identit
 absl::Status CheckSame(std::string_view field, uint64_t found, uint64_t wanted,
                        std::string_view advice) {
   if (found == wanted) return absl::OkStatus();
-  return absl::FailedPreconditionError(StrCat("it was made for ", field, " ", found,
-                                              ", this server wants ", wanted, "; ", advice));
+  return absl::FailedPreconditionError(
+      StrCat("it was made for ", field, " ", found, ", this server wants ", wanted, "; ", advice));
 }
 
 absl::Status CheckIdentity(const ShardIdentity& found, const ShardIdentity& wanted) {

@@ -8,8 +8,8 @@
 
 namespace rowhouse {
 
-// InvalidArgument, naming the position, unless there are entries, sorted by key, unique and with keys
-// that are not empty.
+// InvalidArgument, naming the position, unless there are entries, sorted by key, unique and with
+// keys that are not empty.
 absl::Status CheckDiskEntries(std::span<const DiskEntry> entries);
 
 }  // namespace rowhouse

@@ -56,8 +56,8 @@ class MemoryLogFiles::File final : public LogFile {
     const std::lock_guard lock(state_->mutex);
     for (const auto piece : pieces) {
       const uint64_t free = state_->DiskBytesFree();
-      const auto bytes = static_cast<size_t>(
-          std::min({uint64_t{piece.size()}, free, state_->appendable_bytes}));
+      const auto bytes =
+          static_cast<size_t>(std::min({uint64_t{piece.size()}, free, state_->appendable_bytes}));
       content_->bytes.insert(content_->bytes.end(), piece.begin(),
                              piece.begin() + static_cast<ptrdiff_t>(bytes));
       if (state_->appendable_bytes != kNoLimit) state_->appendable_bytes -= bytes;
@@ -157,7 +157,9 @@ std::string MemoryLogFiles::Describe(std::string_view name) const {
 
 void MemoryLogFiles::DropUnsynced() {
   const std::lock_guard lock(state_->mutex);
-  for (auto& [name, content] : state_->files) content->bytes.resize(content->synced_bytes);
+  for (auto& [name, content] : state_->files) {
+    content->bytes.resize(std::min(content->synced_bytes, content->bytes.size()));
+  }
 }
 
 void MemoryLogFiles::TearAppendsAfter(uint64_t bytes) {

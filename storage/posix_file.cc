@@ -93,8 +93,7 @@ absl::Status CreateDirectories(const std::string& path) {
         StrCat(path, " is not a directory; choose another path or move that file away"));
   }
   if (errno != ENOENT) return PosixError("create directory", path);
-  const std::string parent =
-      std::filesystem::path(path).lexically_normal().parent_path().string();
+  const std::string parent = std::filesystem::path(path).lexically_normal().parent_path().string();
   if (parent != path) RETURN_IF_ERROR(CreateDirectories(parent.empty() ? "." : parent));
   if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
     return PosixError("create directory", path);

@@ -56,7 +56,8 @@ class PosixLogFile final : public LogFile {
           pwritev(fd_.get(), left.data(), count, static_cast<off_t>(size_bytes_));
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) return PosixError("write", path_);
-      if (written == 0) return absl::UnavailableError(StrCat("cannot write ", path_, ": no progress"));
+      if (written == 0)
+        return absl::UnavailableError(StrCat("cannot write ", path_, ": no progress"));
       size_bytes_ += static_cast<uint64_t>(written);
       left = Advance(left, static_cast<size_t>(written));
     }
@@ -123,8 +124,8 @@ class PosixLogFiles final : public LogFiles {
     std::vector<std::byte> out(std::min<uint64_t>(bytes, size_bytes - offset));
     size_t done = 0;
     while (done < out.size()) {
-      const ssize_t got = pread(fd.get(), out.data() + done, out.size() - done,
-                                static_cast<off_t>(offset + done));
+      const ssize_t got =
+          pread(fd.get(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return PosixError("read", path);
       if (got == 0) break;

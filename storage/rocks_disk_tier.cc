@@ -58,7 +58,8 @@ std::string_view AdviceFor(const rocksdb::Status& status) {
   }
   if (status.IsNoSpace()) return "; free space on that disk";
   if (status.IsIOError()) {
-    return "; check that the disk works, that the path is writable and that no other process has it "
+    return "; check that the disk works, that the path is writable and that no other process has "
+           "it "
            "open";
   }
   return "";
@@ -83,9 +84,10 @@ absl::Status CheckNotHeadless(const std::string& path) {
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     if (name.ends_with(".sst") || name.starts_with("MANIFEST-")) {
-      return absl::DataLossError(StrCat("disk tier: ", path, " holds ", name,
-                                        " but no file CURRENT: the database is damaged. Restore the "
-                                        "data directory from a backup or checkpoint"));
+      return absl::DataLossError(
+          StrCat("disk tier: ", path, " holds ", name,
+                 " but no file CURRENT: the database is damaged. Restore the "
+                 "data directory from a backup or checkpoint"));
     }
   }
   return absl::OkStatus();

@@ -51,8 +51,9 @@ absl::Status CheckValueHeader(std::string_view value) {
   const auto format = ReadRaw<uint32_t>(value, 0);
   if (format == kRowFormat) return absl::OkStatus();
   if (format > kRowFormat) {
-    return absl::UnimplementedError(StrCat("stored row of format ", format, "; this build reads up to ",
-                                           kRowFormat, ": run the newer Rowhouse that wrote it"));
+    return absl::UnimplementedError(StrCat("stored row of format ", format,
+                                           "; this build reads up to ", kRowFormat,
+                                           ": run the newer Rowhouse that wrote it"));
   }
   return absl::DataLossError(StrCat("stored row of format ", format,
                                     ", which never existed: the disk tier is damaged, restore it "
@@ -72,8 +73,8 @@ std::string EncodeRowKey(TableId table, Key key) {
 
 absl::StatusOr<RowKey> DecodeRowKey(std::string_view bytes) {
   if (bytes.size() != kRowKeyBytes) {
-    return absl::DataLossError(StrCat("stored row key of ", bytes.size(), " bytes; it must have ",
-                                      kRowKeyBytes));
+    return absl::DataLossError(
+        StrCat("stored row key of ", bytes.size(), " bytes; it must have ", kRowKeyBytes));
   }
   const RowKey out{SlotId(ReadBigEndian<uint16_t>(bytes)),
                    TableId(ReadBigEndian<uint64_t>(bytes.substr(2))),
@@ -107,10 +108,9 @@ absl::StatusOr<Generation> RowGeneration(std::string_view value) {
 absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byte* row) {
   RETURN_IF_ERROR(CheckValueHeader(value));
   if (value.size() != kValueHeaderBytes + layout.value_bytes()) {
-    return absl::DataLossError(StrCat("stored row of ", value.size(), " bytes; rows of dim ",
-                                      layout.dim(), " with ", layout.state_floats(),
-                                      " state floats have ",
-                                      kValueHeaderBytes + layout.value_bytes()));
+    return absl::DataLossError(StrCat(
+        "stored row of ", value.size(), " bytes; rows of dim ", layout.dim(), " with ",
+        layout.state_floats(), " state floats have ", kValueHeaderBytes + layout.value_bytes()));
   }
   RowLayout::Header(row).lsn = Lsn(ReadRaw<uint64_t>(value, 8));
   std::memcpy(RowLayout::Weights(row), value.data() + kValueHeaderBytes, layout.value_bytes());

@@ -86,8 +86,7 @@ RowIndex::Part& RowIndex::PartOf(uint64_t fingerprint) const {
   return *directory_[fingerprint & (directory_.size() - 1)];
 }
 
-void RowIndex::PrefetchBuckets(std::span<const Key> keys,
-                               std::span<uint64_t> fingerprints) const {
+void RowIndex::PrefetchBuckets(std::span<const Key> keys, std::span<uint64_t> fingerprints) const {
   for (size_t i = 0; i < keys.size(); ++i) {
     fingerprints[i] = Fingerprint(table_, keys[i]);
     const Part& part = PartOf(fingerprints[i]);
@@ -171,8 +170,8 @@ void RowIndex::MakeRoom(uint64_t fingerprint) {
   }
 }
 
-// No where keys were chosen so that their fingerprints agree: such a part grows on as a whole, which
-// is slower, rather than blowing up the directory.
+// No where keys were chosen so that their fingerprints agree: such a part grows on as a whole,
+// which is slower, rather than blowing up the directory.
 bool RowIndex::MaySplit(const Part& part) const {
   if (part.bits >= kHomeBit) return false;
   return directory_.size() > size_t{1} << part.bits ||
@@ -210,9 +209,8 @@ void RowIndex::Split(uint64_t fingerprint) {
   }
   Part low(old.bucket_count(), bit + 1);
   auto high = std::make_unique<Part>(old.bucket_count(), bit + 1);
-  ForEach(old, [&](uint64_t f, uint32_t number) {
-    ((f >> bit & 1) == 0 ? low : *high).Add(f, number);
-  });
+  ForEach(old,
+          [&](uint64_t f, uint32_t number) { ((f >> bit & 1) == 0 ? low : *high).Add(f, number); });
   const size_t step = size_t{1} << (bit + 1);
   const size_t first_high = (fingerprint & (step / 2 - 1)) | step / 2;
   for (size_t i = first_high; i < directory_.size(); i += step) directory_[i] = high.get();

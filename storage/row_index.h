@@ -2,9 +2,9 @@
 //
 // The index consists of parts, chosen by the low bits of a key's fingerprint through a directory
 // (extendible hashing): a part that is full becomes two, so no insertion moves more than the 20,000
-// entries of one part. Within a part an entry's home is a bucket of one cache line, chosen by middle
-// bits; the top bits, which say what shard owns the key, decide nothing here. A bucket has twelve
-// entries of a row number and a tag byte, so that rows of other keys are hardly ever read.
+// entries of one part. Within a part an entry's home is a bucket of one cache line, chosen by
+// middle bits; the top bits, which say what shard owns the key, decide nothing here. A bucket has
+// twelve entries of a row number and a tag byte, so that rows of other keys are hardly ever read.
 //
 // Threading: one shard, one thread.
 // Cost: about 9 bytes a row. A batch touches the bucket and the row of each key once, both

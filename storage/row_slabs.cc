@@ -18,8 +18,8 @@ constexpr size_t kHugePageBytes = size_t{2} << 20;
 size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 uint32_t SlabShift(size_t stride_bytes) {
-  return static_cast<uint32_t>(std::countr_zero(std::bit_ceil(
-      (kSlabBytesMin + stride_bytes - 1) / stride_bytes)));
+  return static_cast<uint32_t>(
+      std::countr_zero(std::bit_ceil((kSlabBytesMin + stride_bytes - 1) / stride_bytes)));
 }
 
 std::byte* Map(size_t bytes) {
@@ -31,8 +31,8 @@ std::byte* Map(size_t bytes) {
 // A mapping that begins at a multiple of the huge page, as the kernel needs to use one.
 std::byte* MapAligned(size_t bytes) {
   std::byte* const raw = Map(bytes + kHugePageBytes);
-  const size_t before = RoundUp(reinterpret_cast<uintptr_t>(raw), kHugePageBytes) -
-                        reinterpret_cast<uintptr_t>(raw);
+  const size_t before =
+      RoundUp(reinterpret_cast<uintptr_t>(raw), kHugePageBytes) - reinterpret_cast<uintptr_t>(raw);
   if (before > 0) munmap(raw, before);
   if (before < kHugePageBytes) munmap(raw + before + bytes, kHugePageBytes - before);
   return raw + before;
