@@ -11,7 +11,6 @@ import io
 import json
 import os
 import shutil
-import ssl
 import sys
 import tempfile
 import urllib.error
@@ -121,7 +120,9 @@ def _fetch(url):
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
             archive = response.read(ARCHIVE_BYTES_MAX + 1)
-    except (urllib.error.URLError, OSError, ssl.SSLError) as error:
+    except urllib.error.HTTPError as error:
+        raise DownloadFailed(f"{url} cannot be fetched: the server answers {error.code} {error.reason}.") from error
+    except OSError as error:
         reason = getattr(error, "reason", None) or error
         raise DownloadFailed(f"{url} cannot be fetched ({reason}); is this machine online?") from error
     if len(archive) > ARCHIVE_BYTES_MAX:
