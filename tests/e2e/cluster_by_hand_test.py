@@ -6,7 +6,7 @@ import signal
 from network import Network
 from support import BIN_DIR, EndToEnd, main, wait_for
 
-PORT = 7400
+PORT = 7600
 
 
 class ClusterByHand(EndToEnd):
