@@ -1,0 +1,30 @@
+"""python3 -m launcher: see deploy/quickstart --help."""
+
+import signal
+import sys
+
+from . import options
+from .errors import Interrupted, JobFailed
+from .quickstart import Quickstart
+from .report import Say
+
+
+def main():
+    parsed = options.parse(sys.argv[1:])
+    say = Say()
+    try:
+        Quickstart(parsed, say).run()
+        return 0
+    except JobFailed as error:
+        say(f"quickstart: {error}")
+        return 1
+    except Interrupted as stop:
+        say(f"Stopped by {signal.Signals(stop.signal_number).name}; no process is left.")
+        return stop.exit_code
+    except KeyboardInterrupt:  # before there was any process to stop
+        say("Stopped.")
+        return 128 + signal.SIGINT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""What deploy/quickstart does once the programs are built."""
+
+import dataclasses
+import subprocess
+from pathlib import Path
+
+from . import data, report, titles, work_dir
+from .children import Loop
+from .errors import JobFailed
+from .job import Job, Plan
+from .status import StatusFile, write_json
+
+PROJECT = Path(__file__).resolve().parents[2]
+FIGURES = ("rmse", "rmse_global_mean", "rmse_bias_only", "train_seconds", "examples_per_second")
+
+
+class Quickstart:
+    """One invocation."""
+
+    def __init__(self, options, say):
+        self._options = options
+        self._loop = None
+        self._say = say
+        self._status_file = StatusFile(options.status_file)
+
+    def run(self):
+        if self._options.resume:
+            figures = self._resume(self._options.resume.absolute())
+        elif self._options.all_folds:
+            figures = self._all_folds()
+        else:
+            figures = self._one_fold()
+        if self._options.json:
+            write_json(self._options.json, figures)
+
+    def _one_fold(self):
+        directory = work_dir.create(self._options.work_dir, PROJECT)
+        plan = self._plan(self._find_data(directory), self._options.fold)
+        self._say(report.describe_plan(plan))
+        return self._train(plan, directory, full_report=True)
+
+    def _all_folds(self):
+        directory = work_dir.create(self._options.work_dir, PROJECT)
+        found = self._find_data(directory)
+        rows = []
+        for fold in range(self._options.folds):
+            plan = self._plan(found, fold)
+            self._say(report.describe_plan(plan))
+            part = directory / f"fold-{fold}"
+            part.mkdir()
+            rows.append({"fold": fold, **self._train(plan, part, full_report=False)})
+        mean = {key: sum(row[key] for row in rows) / len(rows) for key in FIGURES}
+        self._say(report.describe_folds(rows, mean))
+        return {**rows[0], **mean, "fold": None, "restarts": sum(row["restarts"] for row in rows), "each_fold": rows}
+
+    def _train(self, plan, directory, full_report):
+        work_dir.save_plan(directory, plan)
+        with self._job(plan, directory) as job:
+            self._start_servers(job, plan)
+            self._say(f"training  {report.plural(plan.workers, 'worker')}")
+            self._say.begin_bar()
+            result = job.train()
+            self._say.end_bar()
+            self._say(report.describe_training(result))
+            plan.epochs = result.epochs
+            work_dir.save_plan(directory, plan)
+            scores = self._evaluate(job, plan)
+            if full_report:
+                self._nearest(job, plan)
+                self._say()
+                self._say(report.describe_tables(directory, job.servers))
+                self._serve(job)
+            return self._figures(plan, directory, scores, result)
+
+    def _resume(self, directory):
+        plan = work_dir.load_plan(directory, self._options.bin_dir)
+        self._say(report.describe_plan(plan))
+        with self._job(plan, directory) as job:
+            self._start_servers(job, plan)
+            result = None
+            if self._options.epochs:
+                first_epoch = plan.epochs or 0
+                plan.epochs = first_epoch + self._options.epochs
+                self._say.begin_bar()
+                result = job.train(first_epoch)
+                self._say.end_bar()
+                self._say(report.describe_training(result))
+                work_dir.save_plan(directory, plan)
+            scores = self._evaluate(job, plan)
+            self._nearest(job, plan)
+            self._serve(job)
+            return self._figures(plan, directory, scores, result)
+
+    def _job(self, plan, directory):
+        if self._loop is None:  # from here on signals are events
+            self._loop = Loop(self._say if self._options.verbose else lambda _: None)
+        return Job(self._loop, plan, directory, self._status_file, self._say)
+
+    def _start_servers(self, job, plan):
+        job.start_servers()
+        self._say(report.describe_cluster(plan, job.endpoints))
+
+    def _evaluate(self, job, plan):
+        scores = job.run_tool("evaluate")[0]
+        self._say()
+        self._say(report.describe_scores(scores, plan.best_rmse))
+        return scores
+
+    def _nearest(self, job, plan):
+        if plan.items is None:
+            return
+        wanted = [flag for title in titles.pick(plan.items) for flag in ("--title", title)]
+        answers = job.run_tool("nearest", "--items", str(plan.items), *wanted)
+        self._say()
+        self._say(report.describe_nearest(answers))
+
+    def _serve(self, job):
+        if self._options.serve:
+            self._say()
+            self._say(f"Serving on {' '.join(job.endpoints)}; Ctrl-C stops.")
+            job.serve()
+
+    def _find_data(self, directory):
+        options = self._options
+        if not options.generated:
+            consent = data.Consent(options.accept_licence, data.stdin_is_a_person())
+            found = data.find(options.data, consent, PROJECT, self._say)
+            if found:
+                return found
+            self._say("Training on generated ratings instead: figures say nothing about movies.")
+        return self._generate(directory / "data")
+
+    def _generate(self, folder):
+        folder.mkdir()
+        seed = [] if self._options.seed is None else ["--seed", str(self._options.seed)]
+        argv = [str(self._options.bin_dir / "rowhouse-worker"), "generate", "--out", str(folder), "--json", *seed]
+        run = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            raise JobFailed(f"rowhouse-worker generate failed: {run.stderr.strip()}")
+        return data.generated(folder, run.stdout)
+
+    def _plan(self, found, fold):
+        options = self._options
+        flags = []
+        for name in ("dim", "seed"):
+            if getattr(options, name) is not None:
+                flags += [f"--{name}", str(getattr(options, name))]
+        return Plan(
+            bin_dir=options.bin_dir,
+            servers=options.servers,
+            workers=options.workers,
+            shards=options.shards,
+            ratings=found.ratings,
+            items=found.items,
+            fold=fold,
+            folds=options.folds,
+            data=found.description,
+            epochs=options.epochs,
+            best_rmse=found.best_rmse,
+            model_flags=flags,
+        )
+
+    def _figures(self, plan, directory, scores, result):
+        training = dataclasses.asdict(result) if result else {"epochs": plan.epochs, "restarts": 0}
+        return {
+            **scores,
+            **training,
+            "servers": plan.servers,
+            "workers": plan.workers,
+            "shards": plan.shards,
+            "fold": plan.fold,
+            "folds": plan.folds,
+            "data": plan.data,
+            "best_rmse": plan.best_rmse,
+            "work_dir": str(directory),
+        }

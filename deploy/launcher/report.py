@@ -1,0 +1,77 @@
+"""What the user is told."""
+
+import shlex
+import sys
+
+
+class Say:
+    """Lines for the user. On a terminal a worker draws its progress bar; lines begin below it."""
+
+    def __init__(self):
+        self._bar = False
+
+    def __call__(self, text=""):
+        if self._bar:
+            sys.stderr.write("\n")
+        print(text, flush=True)
+
+    def begin_bar(self):
+        self._bar = sys.stderr.isatty()
+
+    def end_bar(self):
+        self._bar = False
+
+
+def plural(count, word):
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def describe_plan(plan):
+    held_out = f"fold {plan.fold} of {plan.folds} held out"
+    return f"data      {plan.data}, {plan.ratings} ({held_out})"
+
+
+def describe_cluster(plan, endpoints):
+    shards = f", {plural(plan.shards, 'shard')} each" if plan.shards > 1 else ""
+    return f"servers   {' '.join(endpoints)}{shards}"
+
+
+def describe_training(result):
+    speed = f"{result.examples_per_second:,.0f} ratings/s"
+    restarts = f", {plural(result.restarts, 'restart')}" if result.restarts else ""
+    return f"trained   {plural(result.epochs, 'epoch')} in {result.train_seconds:.1f} s, {speed}{restarts}"
+
+
+def describe_scores(scores, best_rmse):
+    lines = ["RMSE on held-out ratings"]
+    rows = [("Rowhouse", "rmse"), ("biases only", "rmse_bias_only"), ("global mean", "rmse_global_mean")]
+    lines += [f"  {name:<22}{scores[key]:.4f}" for name, key in rows]
+    if best_rmse is not None:
+        lines.append(f"  {'best possible':<22}{best_rmse:.4f}  (the noise that was put into the data)")
+    return "\n".join(lines)
+
+
+def describe_nearest(answers):
+    lines = ["Nearest movies, by cosine of their embeddings"]
+    for answer in answers:
+        lines.append(f"  {answer['title']}")
+        lines += [f"    {near['cosine']:.2f}  {near['title']}" for near in answer["nearest"]]
+    return "\n".join(lines)
+
+
+def describe_tables(work_dir, servers):
+    lines = [
+        f"The trained tables are in {work_dir}. To start on them again:",
+        f"  deploy/quickstart --resume {shlex.quote(str(work_dir))} --serve",
+        "or server by server:",
+    ]
+    lines += [f"  {shlex.join(server.argv_by_hand())}" for server in servers]
+    return "\n".join(lines)
+
+
+def describe_folds(rows, mean):
+    lines = ["RMSE on held-out ratings, fold by fold"]
+    lines += [f"  fold {row['fold']}    {row['rmse']:.4f}" for row in rows]
+    lines.append(f"  mean      {mean['rmse']:.4f}")
+    lines.append(f"  (biases only {mean['rmse_bias_only']:.4f}, global mean {mean['rmse_global_mean']:.4f})")
+    return "\n".join(lines)

@@ -1,0 +1,50 @@
+#include "ps/dedup_window.h"
+
+#include <algorithm>
+
+#include "common/refusal.h"
+
+namespace rowhouse {
+
+std::optional<Lsn> DedupWindow::Find(PartId part) const {
+  const auto found = applied_.find(part);
+  if (found == applied_.end()) return std::nullopt;
+  return found->second;
+}
+
+absl::Status DedupWindow::CheckNew(PartId part, Sequence unretried_below,
+                                   size_t entries_max) const {
+  const Sequence floor = std::max(floor_, unretried_below);
+  if (part.sequence < floor) {
+    return Refuse(RefusalReason::kBelowWindow, "push ", part.sequence.value(),
+                  " lies below the client's window, which begins at ", floor.value(),
+                  ": it was given up or acknowledged before and is not applied again");
+  }
+  if (applied_.size() - CountBelow(floor) >= entries_max) {
+    return Refuse(RefusalReason::kWindowFull, "the client has ", applied_.size(),
+                  " pushes that it may still retry; dedup_entries_max is ", entries_max);
+  }
+  return absl::OkStatus();
+}
+
+void DedupWindow::Add(PartId part, Lsn lsn, Sequence unretried_below) {
+  floor_ = std::max(floor_, unretried_below);
+  applied_.erase(applied_.begin(), applied_.lower_bound({floor_, ShardId(0)}));
+  if (part.sequence >= floor_) applied_.emplace(part, lsn);
+}
+
+std::vector<Sequence> DedupWindow::AppliedSequences() const {
+  std::vector<Sequence> sequences;
+  for (const auto& [part, lsn] : applied_) {
+    if (sequences.empty() || sequences.back() != part.sequence) sequences.push_back(part.sequence);
+  }
+  return sequences;
+}
+
+// Few: numbers are given up almost as fast as they are added.
+size_t DedupWindow::CountBelow(Sequence bound) const {
+  return static_cast<size_t>(
+      std::distance(applied_.begin(), applied_.lower_bound({bound, ShardId(0)})));
+}
+
+}  // namespace rowhouse

@@ -1,0 +1,69 @@
+// Which of one client's pushes a shard has applied: the memory that makes a retry harmless.
+//
+// A part of a push is known by the shard it was first sent to and its number. Numbers below the
+// floor are those that the client said it will never retry; they are refused, not applied again.
+//
+// Threading: one shard, one thread.
+// Cost: O(log size) an operation; bounded by entries_max.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/types.h"
+
+namespace rowhouse {
+
+struct PartId {
+  Sequence sequence;
+  ShardId first_shard;
+
+  auto operator<=>(const PartId&) const = default;
+};
+
+class DedupWindow {
+ public:
+  // The LSN under which `part` was applied, or nothing.
+  std::optional<Lsn> Find(PartId part) const;
+
+  // Whether `part`, which Find does not know, may be applied now that the client has given up
+  // every number below `unretried_below`. Errors: kBelowWindow; kWindowFull.
+  absl::Status CheckNew(PartId part, Sequence unretried_below, size_t entries_max) const;
+
+  // REQUIRES: CheckNew was OK, or the part comes from the log.
+  void Add(PartId part, Lsn lsn, Sequence unretried_below);
+
+  Sequence floor() const { return floor_; }
+  size_t size() const { return applied_.size(); }
+  std::vector<Sequence> AppliedSequences() const;  // ascending, unique
+
+  template <typename Archive>
+  void save(Archive& archive) const {
+    archive(floor_, static_cast<uint32_t>(applied_.size()));
+    for (const auto& [part, lsn] : applied_) archive(part.sequence, part.first_shard, lsn);
+  }
+  template <typename Archive>
+  void load(Archive& archive) {
+    uint32_t count = 0;
+    archive(floor_, count);
+    applied_.clear();
+    for (uint32_t i = 0; i < count; ++i) {
+      PartId part;
+      Lsn lsn;
+      archive(part.sequence, part.first_shard, lsn);
+      applied_.emplace_hint(applied_.end(), part, lsn);
+    }
+  }
+
+ private:
+  size_t CountBelow(Sequence bound) const;
+
+  Sequence floor_{1};
+  std::map<PartId, Lsn> applied_;
+};
+
+}  // namespace rowhouse

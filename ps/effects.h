@@ -1,0 +1,58 @@
+// What a shard asks of the world around it. The shard itself does no I/O: an event goes in, effects
+// come out, and whoever drives it (the server, a test, a simulator) carries them out.
+//
+// Ownership: jobs point into the shard, which keeps what they point to unchanged until the job's
+//   outcome comes back as an event. At most one log job and one file job are under way at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/types.h"
+#include "common/wire/frame_builder.h"
+#include "storage/disk_tier.h"
+#include "storage/push_log.h"
+
+namespace rowhouse {
+
+// A connection, as numbered by whoever drives the shard.
+using SessionId = Strong<struct SessionIdTag, uint64_t>;
+
+struct Answer {
+  SessionId session;
+  OutFrame frame;
+  uint64_t request_bytes = 0;  // of the frame that this answers
+};
+
+// Write the records, then sync if asked, then trim; the outcome goes to Shard::OnLogDone.
+struct LogJob {
+  std::span<const LogRecord> records;
+  bool sync = false;
+  Lsn trim_through;  // 0: nothing
+};
+
+struct LogOutcome {
+  absl::Status status;
+  Lsn written;             // last record handed to the operating system
+  Lsn synced;              // last record known to survive power loss
+  uint64_t log_bytes = 0;  // of all segments
+};
+
+// Sort the entries by key and ingest them; the outcome goes to Shard::OnFileDone.
+struct FileJob {
+  std::vector<DiskEntry>* entries = nullptr;
+};
+
+struct Effects {
+  std::vector<Answer> answers;
+  std::optional<LogJob> log_job;
+  std::optional<FileJob> file_job;
+  bool flush_step = false;  // call OnFlushStep after the events that wait already
+  bool retry = false;       // call OnRetry after retry_ms
+  bool stopped = false;     // everything is on disk; the shard may go
+};
+
+}  // namespace rowhouse

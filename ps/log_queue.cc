@@ -1,0 +1,91 @@
+#include "ps/log_queue.h"
+
+#include <utility>
+
+#include "common/refusal.h"
+
+namespace rowhouse {
+namespace {
+
+uint64_t RecordBytes(const LogRecord& record) { return record.prefix.size() + record.body.size(); }
+
+}  // namespace
+
+void LogQueue::Start(Lsn next, uint64_t log_bytes) {
+  next_ = next;
+  appended_bytes_ = log_bytes;
+  written_ = synced_ = last_lsn();
+}
+
+Lsn LogQueue::Append(LogRecord record) {
+  record.lsn = next_;
+  next_ = Lsn(next_.value() + 1);
+  buffered_bytes_ += RecordBytes(record);
+  appended_bytes_ += RecordBytes(record);
+  gathered_.push_back(std::move(record));
+  return last_lsn();
+}
+
+bool LogQueue::IsDurable(Lsn lsn, Durability durability) const {
+  switch (durability) {
+    case Durability::kMemory:
+      return true;
+    case Durability::kLog:
+      return lsn <= written_;
+    case Durability::kFsync:
+      return lsn <= synced_;
+  }
+  return false;
+}
+
+void LogQueue::Wait(Lsn lsn, Durability durability, uint64_t request_id, Answer answer) {
+  if (durability == Durability::kFsync) RequestSync(lsn);
+  waiting_.push_back({lsn, durability, request_id, std::move(answer)});
+}
+
+std::optional<LogJob> LogQueue::NextJob() {
+  const bool trim = trim_wanted_ != Lsn(0);
+  if (job_running_ || (in_job_.empty() && gathered_.empty() && !SyncDue() && !trim)) {
+    return std::nullopt;
+  }
+  // After a failure the same records go first, alone: the log expects exactly them.
+  if (in_job_.empty()) in_job_ = std::exchange(gathered_, {});
+  job_running_ = true;
+  return LogJob{in_job_, SyncDue(), std::exchange(trim_wanted_, Lsn(0))};
+}
+
+void LogQueue::Done(const LogOutcome& outcome, std::vector<Answer>* answers) {
+  job_running_ = false;
+  written_ = std::max(written_, outcome.written);
+  synced_ = std::max(synced_, outcome.synced);
+  failing_ = !outcome.status.ok();
+  if (in_job_.empty() || written_ >= in_job_.back().lsn) {
+    for (const LogRecord& record : in_job_) buffered_bytes_ -= RecordBytes(record);
+    in_job_.clear();
+  }
+  Release(answers);
+  if (failing_) FailWaiters(outcome.status, answers);
+}
+
+void LogQueue::Release(std::vector<Answer>* answers) {
+  // In order of arrival; one that waits for a sync holds nobody else back.
+  const auto released = [this](const Waiter& w) { return IsDurable(w.lsn, w.durability); };
+  for (Waiter& waiter : waiting_) {
+    if (released(waiter)) answers->push_back(std::move(waiter.answer));
+  }
+  std::erase_if(waiting_, released);
+}
+
+void LogQueue::FailWaiters(const absl::Status& status, std::vector<Answer>* answers) {
+  const absl::Status unknown =
+      Refuse(RefusalReason::kLogUnavailable, "the push log cannot be written (",
+             std::string(status.message()), "); the outcome of this request is unknown: retry it ",
+             "with the same number");
+  for (const Waiter& waiter : waiting_) {
+    answers->push_back({waiter.answer.session, MakeErrorFrame(waiter.request_id, unknown),
+                        waiter.answer.request_bytes});
+  }
+  waiting_.clear();
+}
+
+}  // namespace rowhouse

@@ -1,0 +1,81 @@
+// Records on their way to the push log, and the answers that wait for them.
+//
+// Records are taken in LSN order; one job at a time writes all that have gathered meanwhile (group
+// commit). A failed job is tried again with the same records; until one succeeds the queue is
+// failing and its waiters have been told that the outcome is unknown.
+//
+// Threading: one shard, one thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "common/table_spec.h"
+#include "common/types.h"
+#include "ps/effects.h"
+
+namespace rowhouse {
+
+class LogQueue {
+ public:
+  // LSN of the next record; everything before it is written and synced, `log_bytes` in all.
+  void Start(Lsn next, uint64_t log_bytes);
+
+  Lsn next_lsn() const { return next_; }
+  Lsn last_lsn() const { return Lsn(next_.value() - 1); }
+  Lsn synced() const { return synced_; }
+  bool failing() const { return failing_; }
+  uint64_t buffered_bytes() const { return buffered_bytes_; }
+  // Of all records since the log's beginning that is on disk; only ever grows.
+  uint64_t appended_bytes() const { return appended_bytes_; }
+  bool idle() const {
+    return !job_running_ && in_job_.empty() && gathered_.empty() && waiting_.empty() &&
+           !SyncDue() && trim_wanted_ == Lsn(0);
+  }
+
+  // Gives the record its LSN.
+  Lsn Append(LogRecord record);
+
+  bool IsDurable(Lsn lsn, Durability durability) const;
+  // Keeps the answer until IsDurable.
+  void Wait(Lsn lsn, Durability durability, uint64_t request_id, Answer answer);
+
+  // Something else than a waiter wants records up to `lsn` synced.
+  void RequestSync(Lsn lsn) { sync_wanted_ = std::max(sync_wanted_, lsn); }
+  void RequestTrim(Lsn lsn) { trim_wanted_ = lsn; }
+
+  // The next job, if one is due and none is running.
+  std::optional<LogJob> NextJob();
+
+  // The outcome of the job; answers that it released, or errors for all who wait, go to `answers`.
+  void Done(const LogOutcome& outcome, std::vector<Answer>* answers);
+
+ private:
+  struct Waiter {
+    Lsn lsn;
+    Durability durability;
+    uint64_t request_id;
+    Answer answer;
+  };
+  bool SyncDue() const { return sync_wanted_ > synced_; }
+  void Release(std::vector<Answer>* answers);
+  void FailWaiters(const absl::Status& status, std::vector<Answer>* answers);
+
+  Lsn next_{1};
+  Lsn written_;
+  Lsn synced_;
+  Lsn sync_wanted_;
+  Lsn trim_wanted_;
+  bool job_running_ = false;
+  bool failing_ = false;
+  uint64_t buffered_bytes_ = 0;
+  uint64_t appended_bytes_ = 0;
+  std::vector<LogRecord> gathered_;
+  std::vector<LogRecord> in_job_;
+  std::deque<Waiter> waiting_;
+};
+
+}  // namespace rowhouse

@@ -1,0 +1,383 @@
+#include "ps/shard.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "common/refusal.h"
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "common/wire/archive.h"
+#include "common/wire/control.h"
+#include "common/wire/frame_builder.h"
+#include "ps/apply.h"
+
+namespace rowhouse {
+namespace {
+
+constexpr Generation kFirstGeneration{1};
+
+template <typename T>
+OutFrame MakeRawFrame(Op op, uint64_t request_id, const T& body) {
+  return MakeFrame(op, request_id, std::as_bytes(std::span(&body, 1)));
+}
+
+OutFrame PushAnswerFrame(uint64_t request_id, Lsn lsn, bool duplicate) {
+  return MakeRawFrame(Op::kPushAnswer, request_id, PushAnswer{lsn, duplicate ? 1u : 0u, 0});
+}
+
+std::vector<std::byte> BytesOf(std::span<const float> floats) {
+  const auto bytes = std::as_bytes(floats);
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+Shard::Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
+             RefusalCounters* counters)
+    : identity_(identity),
+      limits_(limits),
+      kernel_(kernel),
+      counters_(counters),
+      map_(identity.shard_count),
+      flusher_({limits.flush_step_rows, limits.flush_file_rows}, &tables_,
+               [this](Lsn watermark) { return Bookkeeping(watermark); }) {}
+
+void Shard::Started(Lsn next, uint64_t log_bytes) {
+  log_.Start(next, log_bytes);
+  log_bytes_ = log_bytes;
+}
+
+void Shard::OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                      Effects* effects) {
+  const absl::Status status = stopping_ ? Refuse(RefusalReason::kStopping, "the server is stopping")
+                                        : Dispatch(session, frame, now_ms, effects);
+  if (!status.ok()) {
+    counters_->Count(status);
+    effects->answers.push_back(
+        AnswerTo(session, frame, MakeErrorFrame(frame.header.request_id, status)));
+  }
+  Pump(effects);
+}
+
+absl::Status Shard::Dispatch(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                             Effects* effects) {
+  switch (frame.op()) {
+    case Op::kPull:
+      return HandlePull(session, frame, effects);
+    case Op::kPush:
+      return HandlePush(session, frame, now_ms, effects);
+    case Op::kCreateTable:
+      return HandleCreateTable(session, frame, now_ms, effects);
+    case Op::kQueryClient:
+      return HandleQueryClient(session, frame, effects);
+    case Op::kOpenClient:
+      return HandleOpenClient(session, frame, now_ms, effects);
+    case Op::kStats:
+      return HandleStats(session, frame, effects);
+    default:
+      return Refuse(RefusalReason::kUnknownOp, "operation ", frame.header.op,
+                    " is not known to this server");
+  }
+}
+
+absl::Status Shard::HandlePull(SessionId session, const ReceivedFrame& frame, Effects* effects) {
+  ASSIGN_OR_RETURN(const PullView pull, PullView::Parse(frame.body, limits_.keys_per_request_max));
+  RETURN_IF_ERROR(CheckEpoch(pull.header().epoch));
+  const uint64_t body_bytes = sizeof(PullAnswerHeader) + pull.float_count() * sizeof(float);
+  if (FrameBytes(body_bytes) > limits_.frame_bytes_max) {
+    return Refuse(RefusalReason::kFrameTooLarge, "the answer to this pull would have ", body_bytes,
+                  " bytes; frame_bytes_max is ", limits_.frame_bytes_max, ": pull fewer rows");
+  }
+  std::vector<TableRows*> tables;
+  for (uint32_t i = 0; i < pull.section_count(); ++i) {
+    const PullSection section = pull.section(i);
+    ASSIGN_OR_RETURN(TableRows * table, tables_.Resolve(section.header));
+    RETURN_IF_ERROR(CheckOwned(*table, section.keys, map_, identity_.shard));
+    tables.push_back(table);
+  }
+
+  FrameBuilder answer(body_bytes);
+  PullAnswerHeader header{log_.last_lsn(), static_cast<uint32_t>(pull.row_count()), 0};
+  std::memcpy(answer.body().data(), &header, sizeof(header));
+  auto* out = reinterpret_cast<float*>(answer.body().data() + sizeof(header));
+  for (uint32_t i = 0; i < pull.section_count(); ++i) {
+    const PullSection section = pull.section(i);
+    tables[i]->Gather(section.keys, out);
+    out += section.keys.size() * section.header.dim;
+  }
+  ++pulls_;
+  rows_pulled_ += pull.row_count();
+  effects->answers.push_back(AnswerTo(
+      session, frame, std::move(answer).Finish(Op::kPullAnswer, frame.header.request_id)));
+  return absl::OkStatus();
+}
+
+absl::Status Shard::HandlePush(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                               Effects* effects) {
+  ASSIGN_OR_RETURN(const PushView push, PushView::Parse(frame.body, limits_.keys_per_request_max));
+  const PushHeader& header = push.header();
+  RETURN_IF_ERROR(CheckPushHeader(header));
+  ASSIGN_OR_RETURN(const CheckedPush checked, CheckPush(push));
+  ASSIGN_OR_RETURN(KnownClient * client, clients_.FindOpen(header.client, header.incarnation));
+
+  const PartId part{header.sequence, header.first_shard};
+  const std::optional<Lsn> applied = client->window.Find(part);
+  if (!applied.has_value()) {
+    RETURN_IF_ERROR(
+        client->window.CheckNew(part, header.unretried_below, limits_.dedup_entries_max));
+    RETURN_IF_ERROR(CheckLogAccepts());
+  }
+  const Lsn lsn = applied.has_value() ? *applied : ApplyPush(push, frame, checked, now_ms);
+  duplicate_pushes_ += applied.has_value();
+  AnswerWhenDurable(session, frame,
+                    PushAnswerFrame(frame.header.request_id, lsn, applied.has_value()), lsn,
+                    checked.durability, effects);
+  return absl::OkStatus();
+}
+
+absl::Status Shard::CheckEpoch(Epoch epoch) const {
+  if (epoch == map_.epoch()) return absl::OkStatus();
+  return Refuse(RefusalReason::kStaleEpoch, "slot map epoch is ", map_.epoch().value(),
+                " on the server, ", epoch.value(), " in this request");
+}
+
+absl::Status Shard::CheckLogAccepts() const {
+  if (!log_.failing()) return absl::OkStatus();
+  return Refuse(RefusalReason::kLogUnavailable,
+                "the push log cannot be written at the moment (see the server's log); pulls go on");
+}
+
+absl::Status Shard::CheckPushHeader(const PushHeader& header) const {
+  RETURN_IF_ERROR(CheckEpoch(header.epoch));
+  if (header.step == Step(0)) {
+    return Refuse(RefusalReason::kBadStep, "push: step is 0; optimizer steps count from 1");
+  }
+  if (header.sequence == Sequence(0) || header.unretried_below > header.sequence) {
+    return Refuse(RefusalReason::kMalformed, "push: sequence ", header.sequence.value(),
+                  " must be at least 1 and at least unretried_below, ",
+                  header.unretried_below.value());
+  }
+  if (header.first_shard.value() >= identity_.shard_count) {
+    return Refuse(RefusalReason::kMalformed, "push: first_shard is ", header.first_shard.value(),
+                  "; the cluster has ", identity_.shard_count, " shards");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Shard::CheckedPush> Shard::CheckPush(const PushView& push) {
+  CheckedPush checked;
+  for (uint32_t i = 0; i < push.section_count(); ++i) {
+    const PushSection section = push.section(i);
+    ASSIGN_OR_RETURN(TableRows * table, tables_.Resolve(section.header));
+    RETURN_IF_ERROR(CheckOwned(*table, section.keys, map_, identity_.shard));
+    RETURN_IF_ERROR(duplicates_.Check(*table, section.keys));
+    RETURN_IF_ERROR(CheckGradients(*table, section));
+    checked.tables.push_back(table);
+    checked.durability = std::max(checked.durability, table->spec().durability);
+  }
+  return checked;
+}
+
+// Log, then apply: the record is in the bounded buffer before the first row changes.
+Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
+                     uint64_t now_ms) {
+  const std::vector<float> rates = EffectiveLearningRates(push, checked.tables);
+  LogRecord record;
+  record.type = RecordType::kPush;
+  record.arrival_ms = now_ms;
+  record.prefix = BytesOf(rates);
+  record.body = frame.body;
+  record.body_checksum = frame.header.body_checksum;
+  record.owner = frame.owner;
+  const Lsn lsn = log_.Append(std::move(record));
+
+  for (uint32_t i = 0; i < push.section_count(); ++i) {
+    ApplySection(*checked.tables[i], push.section(i), rates[i], lsn, kernel_);
+  }
+  const PushHeader& header = push.header();
+  clients_.AddPush(header.client, header.incarnation, {header.sequence, header.first_shard}, lsn,
+                   header.unretried_below, now_ms);
+  ++pushes_;
+  rows_pushed_ += push.row_count();
+  return lsn;
+}
+
+absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& frame,
+                                      uint64_t now_ms, Effects* effects) {
+  ASSIGN_OR_RETURN(const CreateTable request, DecodeControl<CreateTable>(frame.body));
+  ASSIGN_OR_RETURN(TableRows * table, tables_.Check(request.spec, limits_.tables_max));
+  if (table == nullptr) {
+    RETURN_IF_ERROR(CheckLogAccepts());
+    const TableRecord record{request.spec, kFirstGeneration};
+    LogServerRecord(RecordType::kCreateTable, EncodeControl(record), now_ms);
+    table = tables_.Create(record);
+  }
+  const CreateTableAnswer answer{table->id(), table->generation()};
+  AnswerWhenDurable(
+      session, frame,
+      MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer), log_.last_lsn(),
+      Durability::kLog, effects);
+  return absl::OkStatus();
+}
+
+absl::Status Shard::HandleQueryClient(SessionId session, const ReceivedFrame& frame,
+                                      Effects* effects) {
+  ASSIGN_OR_RETURN(const QueryClient request, DecodeControl<QueryClient>(frame.body));
+  const QueryClientAnswer answer{clients_.HighestIncarnation(request.client)};
+  effects->answers.push_back(
+      AnswerTo(session, frame,
+               MakeControlFrame(Op::kQueryClientAnswer, frame.header.request_id, answer)));
+  return absl::OkStatus();
+}
+
+absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& frame,
+                                     uint64_t now_ms, Effects* effects) {
+  ASSIGN_OR_RETURN(const OpenClient request, DecodeControl<OpenClient>(frame.body));
+  RETURN_IF_ERROR(CheckLogAccepts());
+  ASSIGN_OR_RETURN(
+      const OpenClientRecord record,
+      clients_.MakeOpen(request, now_ms, limits_.client_retention_ms, limits_.clients_max));
+  const Lsn lsn = LogServerRecord(RecordType::kOpenClient, EncodeControl(record), now_ms);
+  clients_.Apply(record, now_ms);
+
+  ASSIGN_OR_RETURN(const KnownClient* client,
+                   clients_.FindOpen(request.client, request.incarnation));
+  const OpenClientAnswer answer{client->window.floor(), client->window.AppliedSequences(), Mark(0)};
+  AnswerWhenDurable(session, frame,
+                    MakeControlFrame(Op::kOpenClientAnswer, frame.header.request_id, answer), lsn,
+                    Durability::kLog, effects);
+  return absl::OkStatus();
+}
+
+absl::Status Shard::HandleStats(SessionId session, const ReceivedFrame& frame, Effects* effects) {
+  RETURN_IF_ERROR(DecodeControl<Stats>(frame.body).status());
+  effects->answers.push_back(
+      AnswerTo(session, frame,
+               MakeControlFrame(Op::kStatsAnswer, frame.header.request_id,
+                                StatsAnswer{Counters()})));
+  return absl::OkStatus();
+}
+
+// A record that the server made itself; its body lives in the record's owner.
+Lsn Shard::LogServerRecord(RecordType type, std::vector<std::byte> body, uint64_t now_ms) {
+  auto owner = std::make_shared<std::vector<std::byte>>(std::move(body));
+  LogRecord record;
+  record.type = type;
+  record.arrival_ms = now_ms;
+  record.body = *owner;
+  record.body_checksum = Checksum(record.body);
+  record.owner = std::move(owner);
+  return log_.Append(std::move(record));
+}
+
+Answer Shard::AnswerTo(SessionId session, const ReceivedFrame& request, OutFrame frame) {
+  return {session, std::move(frame), FrameBytes(request.header.body_bytes)};
+}
+
+void Shard::AnswerWhenDurable(SessionId session, const ReceivedFrame& request, OutFrame frame,
+                              Lsn lsn, Durability durability, Effects* effects) {
+  Answer answer = AnswerTo(session, request, std::move(frame));
+  if (log_.IsDurable(lsn, durability)) {
+    effects->answers.push_back(std::move(answer));
+  } else {
+    log_.Wait(lsn, durability, request.header.request_id, std::move(answer));
+  }
+}
+
+void Shard::OnLogDone(const LogOutcome& outcome, Effects* effects) {
+  log_.Done(outcome, &effects->answers);
+  log_bytes_ = outcome.log_bytes;
+  log_failed_ = !outcome.status.ok();
+  effects->retry |= log_failed_;
+  Carry(flusher_.Synced(log_.synced()), effects);
+  Pump(effects);
+}
+
+void Shard::OnFileDone(const absl::Status& status, Effects* effects) {
+  file_failed_ = !status.ok();
+  effects->retry |= file_failed_;
+  Carry(flusher_.FileDone(status), effects);
+  Pump(effects);
+}
+
+void Shard::OnFlushStep(Effects* effects) {
+  Carry(flusher_.Step(log_.last_lsn()), effects);
+  Pump(effects);
+}
+
+void Shard::OnRetry(Effects* effects) {
+  log_failed_ = false;
+  if (std::exchange(file_failed_, false)) Carry(flusher_.Retry(), effects);
+  Pump(effects);
+}
+
+void Shard::OnStop(Effects* effects) {
+  stopping_ = true;
+  Pump(effects);
+}
+
+void Shard::Carry(Flusher::Next next, Effects* effects) {
+  switch (next) {
+    case Flusher::Next::kNothing:
+      break;
+    case Flusher::Next::kStep:
+      effects->flush_step = true;
+      break;
+    case Flusher::Next::kSync:
+      log_.RequestSync(flusher_.sync_lsn());
+      if (log_.synced() >= flusher_.sync_lsn()) Carry(flusher_.Synced(log_.synced()), effects);
+      break;
+    case Flusher::Next::kFile:
+      effects->file_job = FileJob{flusher_.entries()};
+      break;
+    case Flusher::Next::kFinished:
+      watermark_ = flusher_.watermark();
+      log_.RequestTrim(watermark_);
+      ++flushes_;
+      break;
+  }
+}
+
+bool Shard::FlushDue() const {
+  if (watermark_ == log_.last_lsn()) return false;
+  return stopping_ || log_.appended_bytes() - flushed_log_bytes_ > limits_.flush_log_bytes;
+}
+
+void Shard::Pump(Effects* effects) {
+  if (!flusher_.running() && FlushDue()) {
+    flushed_log_bytes_ = log_.appended_bytes();
+    Carry(flusher_.Begin(log_.last_lsn()), effects);
+  }
+  if (!log_failed_ && !effects->log_job.has_value()) effects->log_job = log_.NextJob();
+  effects->stopped |= stopping_ && log_.idle() && !flusher_.running() && !FlushDue();
+}
+
+std::vector<Counter> Shard::Counters() const {
+  uint64_t rows = 0;
+  uint64_t resident_bytes = 0;
+  for (const auto& table : tables_.all()) {
+    rows += table->row_count();
+    resident_bytes += table->resident_bytes();
+  }
+  std::vector<Counter> counters = {{"pulls", pulls_},
+                                   {"pushes", pushes_},
+                                   {"duplicate_pushes", duplicate_pushes_},
+                                   {"rows_pulled", rows_pulled_},
+                                   {"rows_pushed", rows_pushed_},
+                                   {"rows", rows},
+                                   {"rows_resident_bytes", resident_bytes},
+                                   {"tables", tables_.all().size()},
+                                   {"clients", clients_.size()},
+                                   {"last_lsn", log_.last_lsn().value()},
+                                   {"watermark", watermark_.value()},
+                                   {"log_bytes", log_bytes_},
+                                   {"log_buffered_bytes", log_.buffered_bytes()},
+                                   {"flushes", flushes_}};
+  counters_->AppendTo(&counters);
+  return counters;
+}
+
+}  // namespace rowhouse

@@ -1,0 +1,135 @@
+// A shard: rows, clients and log order of a set of slots, as a plain state machine.
+//
+// Events go in, effects come out (effects.h). Nothing here waits, reads a clock or touches a socket,
+// a thread or a disk.
+//
+//   Shard shard(identity, limits, kernel, &counters);
+//   ... RestoreMeta, RestoreRow, Replay as recovery.h does ...
+//   shard.Started(next_lsn, log_bytes);
+//   shard.OnRequest(session, frame, now_ms, &effects);
+//
+// Threading: one thread at a time.
+// Errors: a refused request gets an error answer and changes nothing.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/slot_map.h"
+#include "common/types.h"
+#include "common/wire/data.h"
+#include "common/wire/frame.h"
+#include "ps/client_table.h"
+#include "ps/effects.h"
+#include "ps/flusher.h"
+#include "ps/log_queue.h"
+#include "ps/optimizer/adagrad.h"
+#include "ps/push_check.h"
+#include "ps/refusal_counters.h"
+#include "ps/shard_limits.h"
+#include "ps/table_set.h"
+#include "storage/data_dir.h"
+
+namespace rowhouse {
+
+class Shard {
+ public:
+  // `counters` outlives the shard.
+  Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
+        RefusalCounters* counters);
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // Start, in this order: bookkeeping, rows, log records above the watermark, Started.
+  absl::Status RestoreMeta(std::string_view name, std::string_view value);
+  absl::Status RestoreRow(std::string_view disk_key, std::string_view value);
+  absl::Status Replay(const LogRecord& record);
+  void Started(Lsn next, uint64_t log_bytes);
+  Lsn watermark() const { return watermark_; }
+  Lsn highest_row_lsn() const { return highest_row_lsn_; }
+
+  // Events.
+  void OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t now_ms, Effects* effects);
+  void OnLogDone(const LogOutcome& outcome, Effects* effects);
+  void OnFileDone(const absl::Status& status, Effects* effects);
+  void OnFlushStep(Effects* effects);
+  void OnRetry(Effects* effects);
+  // Refuses requests from here on, writes everything out; `stopped` comes with a later event.
+  void OnStop(Effects* effects);
+
+  // Whether requests should wait because the log does not keep up.
+  bool congested() const { return log_.buffered_bytes() > limits_.log_buffer_bytes_max; }
+
+  const TableSet& tables() const { return tables_; }
+  const ShardIdentity& identity() const { return identity_; }
+  std::vector<Counter> Counters() const;
+
+ private:
+  struct CheckedPush {
+    std::vector<TableRows*> tables;  // one per section
+    Durability durability = Durability::kMemory;
+  };
+
+  // One per operation: an answer or a refusal.
+  absl::Status HandlePull(SessionId session, const ReceivedFrame& frame, Effects* effects);
+  absl::Status HandlePush(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                          Effects* effects);
+  absl::Status HandleCreateTable(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                                 Effects* effects);
+  absl::Status HandleQueryClient(SessionId session, const ReceivedFrame& frame, Effects* effects);
+  absl::Status HandleOpenClient(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                                Effects* effects);
+  absl::Status HandleStats(SessionId session, const ReceivedFrame& frame, Effects* effects);
+  absl::Status Dispatch(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                        Effects* effects);
+
+  absl::Status CheckEpoch(Epoch epoch) const;
+  absl::Status CheckLogAccepts() const;
+  absl::Status CheckPushHeader(const PushHeader& header) const;
+  absl::StatusOr<CheckedPush> CheckPush(const PushView& push);
+  Lsn ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
+                uint64_t now_ms);
+  Lsn LogServerRecord(RecordType type, std::vector<std::byte> body, uint64_t now_ms);
+  absl::Status ReplayPush(const LogRecord& record);
+  absl::Status ReplaySection(const PushSection& section, float effective_learning_rate, Lsn lsn);
+
+  static Answer AnswerTo(SessionId session, const ReceivedFrame& request, OutFrame frame);
+  void AnswerWhenDurable(SessionId session, const ReceivedFrame& request, OutFrame frame, Lsn lsn,
+                         Durability durability, Effects* effects);
+  std::vector<DiskEntry> Bookkeeping(Lsn watermark) const;
+  bool FlushDue() const;
+  void Carry(Flusher::Next next, Effects* effects);
+  // Ends every event: log jobs that are due, a flush that is due, the end of a stop.
+  void Pump(Effects* effects);
+
+  const ShardIdentity identity_;
+  const ShardLimits limits_;
+  const AdagradKernel kernel_;
+  RefusalCounters* const counters_;
+  const SlotMap map_;
+
+  TableSet tables_;
+  ClientTable clients_;
+  LogQueue log_;
+  Flusher flusher_;
+  DuplicateFinder duplicates_;
+
+  Lsn watermark_;
+  Lsn highest_row_lsn_;
+  uint64_t log_bytes_ = 0;          // of the segments present
+  uint64_t flushed_log_bytes_ = 0;  // appended when the last flush began
+  bool stopping_ = false;
+  bool log_failed_ = false;   // no log job before OnRetry
+  bool file_failed_ = false;  // the file job is offered again at OnRetry
+
+  uint64_t pulls_ = 0;
+  uint64_t pushes_ = 0;
+  uint64_t duplicate_pushes_ = 0;
+  uint64_t rows_pulled_ = 0;
+  uint64_t rows_pushed_ = 0;
+  uint64_t flushes_ = 0;
+};
+
+}  // namespace rowhouse

@@ -1,0 +1,21 @@
+// The bounds within which a shard works; settings.cc gives each a flag.
+#pragma once
+
+#include <cstdint>
+
+namespace rowhouse {
+
+struct ShardLimits {
+  uint64_t frame_bytes_max = 64ull << 20;
+  uint64_t keys_per_request_max = 1ull << 20;
+  uint32_t tables_max = 1024;
+  uint32_t clients_max = 65536;
+  uint64_t client_retention_ms = 24ull * 3600 * 1000;
+  uint32_t dedup_entries_max = 4096;
+  uint64_t log_buffer_bytes_max = 256ull << 20;
+  uint64_t flush_log_bytes = 256ull << 20;
+  uint32_t flush_step_rows = 2048;
+  uint32_t flush_file_rows = 65536;
+};
+
+}  // namespace rowhouse

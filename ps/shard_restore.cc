@@ -1,0 +1,136 @@
+// The part of Shard that works only at start: bookkeeping, rows and log records come back.
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_format.h"
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "common/wire/archive.h"
+#include "ps/apply.h"
+#include "ps/shard.h"
+#include "storage/row_codec.h"
+
+namespace rowhouse {
+namespace {
+
+constexpr std::string_view kWatermarkName = "watermark";
+constexpr std::string_view kClientsName = "clients";
+constexpr std::string_view kTablePrefix = "table/";
+
+std::string TextOf(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::span<const std::byte> BytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+absl::Status Corrupt(std::string_view what) { return absl::DataLossError(StrCat(what)); }
+
+absl::StatusOr<std::vector<float>> RatesOf(const LogRecord& record, uint32_t section_count) {
+  if (record.prefix.size() != section_count * sizeof(float)) {
+    return Corrupt(StrCat("log record ", record.lsn.value(), ": ", record.prefix.size(),
+                          " bytes of learning rates for ", section_count, " sections"));
+  }
+  std::vector<float> rates(section_count);
+  std::memcpy(rates.data(), record.prefix.data(), record.prefix.size());
+  return rates;
+}
+
+}  // namespace
+
+std::vector<DiskEntry> Shard::Bookkeeping(Lsn watermark) const {
+  std::vector<DiskEntry> entries;
+  entries.push_back({MetaKey(kClientsName), TextOf(clients_.Encode())});
+  for (size_t i = 0; i < tables_.all().size(); ++i) {
+    const TableRecord record{tables_.all()[i]->spec(), tables_.all()[i]->generation()};
+    entries.push_back({MetaKey(StrCat(kTablePrefix, absl::StrFormat("%08d", i))),
+                       TextOf(EncodeControl(record))});
+  }
+  const uint64_t lsn = watermark.value();
+  entries.push_back({MetaKey(kWatermarkName), TextOf(std::as_bytes(std::span(&lsn, 1)))});
+  return entries;
+}
+
+absl::Status Shard::RestoreMeta(std::string_view name, std::string_view value) {
+  if (name == kClientsName) return clients_.Decode(BytesOf(value));
+  if (name.starts_with(kTablePrefix)) {
+    ASSIGN_OR_RETURN(const TableRecord record, DecodeControl<TableRecord>(BytesOf(value)));
+    RETURN_IF_ERROR(Validate(record.spec));
+    tables_.Create(record);
+    return absl::OkStatus();
+  }
+  if (name == kWatermarkName && value.size() == sizeof(uint64_t)) {
+    uint64_t lsn = 0;
+    std::memcpy(&lsn, value.data(), sizeof(lsn));
+    watermark_ = Lsn(lsn);
+    return absl::OkStatus();
+  }
+  return Corrupt(StrCat("bookkeeping entry '", name, "' of ", value.size(),
+                        " bytes is not known to this build"));
+}
+
+absl::Status Shard::RestoreRow(std::string_view disk_key, std::string_view value) {
+  ASSIGN_OR_RETURN(const RowKey key, DecodeRowKey(disk_key));
+  ASSIGN_OR_RETURN(const Generation generation, RowGeneration(value));
+  TableRows* table = tables_.Find(key.table);
+  if (table == nullptr || table->generation() != generation) return absl::OkStatus();
+  std::byte* row = nullptr;
+  table->FindOrCreate({&key.key, 1}, {&row, 1});
+  RETURN_IF_ERROR(DecodeRow(value, table->layout(), row));
+  RowHeader& header = RowLayout::Header(row);
+  header.generation = generation;
+  header.flags = 0;
+  highest_row_lsn_ = std::max(highest_row_lsn_, header.lsn);
+  return absl::OkStatus();
+}
+
+absl::Status Shard::Replay(const LogRecord& record) {
+  switch (record.type) {
+    case RecordType::kPush:
+      return ReplayPush(record);
+    case RecordType::kCreateTable: {
+      ASSIGN_OR_RETURN(const TableRecord table, DecodeControl<TableRecord>(record.body));
+      RETURN_IF_ERROR(Validate(table.spec));
+      tables_.Create(table);
+      return absl::OkStatus();
+    }
+    case RecordType::kOpenClient: {
+      ASSIGN_OR_RETURN(const OpenClientRecord open, DecodeControl<OpenClientRecord>(record.body));
+      clients_.Apply(open, record.arrival_ms);
+      return absl::OkStatus();
+    }
+  }
+  return Corrupt(StrCat("log record ", record.lsn.value(), ": type ",
+                        static_cast<uint16_t>(record.type), " is not known to this build"));
+}
+
+absl::Status Shard::ReplayPush(const LogRecord& record) {
+  ASSIGN_OR_RETURN(const PushView push,
+                   PushView::Parse(record.body, std::numeric_limits<uint64_t>::max()));
+  ASSIGN_OR_RETURN(const std::vector<float> rates, RatesOf(record, push.section_count()));
+  for (uint32_t i = 0; i < push.section_count(); ++i) {
+    RETURN_IF_ERROR(ReplaySection(push.section(i), rates[i], record.lsn));
+  }
+  const PushHeader& header = push.header();
+  clients_.AddPush(header.client, header.incarnation, {header.sequence, header.first_shard},
+                   record.lsn, header.unretried_below, record.arrival_ms);
+  return absl::OkStatus();
+}
+
+// A section of a table or generation that is gone has nothing left to change.
+absl::Status Shard::ReplaySection(const PushSection& section, float effective_learning_rate,
+                                  Lsn lsn) {
+  TableRows* table = tables_.Find(section.header.table);
+  if (table == nullptr || table->generation() != section.header.generation) {
+    return absl::OkStatus();
+  }
+  if (section.header.dim != table->spec().dim) {
+    return Corrupt(StrCat("log record ", lsn.value(), ": table '", table->spec().name,
+                          "': dim is ", table->spec().dim, " in the table, ", section.header.dim,
+                          " in the record"));
+  }
+  ApplySection(*table, section, effective_learning_rate, lsn, kernel_);
+  return absl::OkStatus();
+}
+
+}  // namespace rowhouse

@@ -1,0 +1,86 @@
+#include "ps/shard_storage.h"
+
+#include <algorithm>
+
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "storage/posix_log_files.h"
+#include "storage/rocks_disk_tier.h"
+#include "storage/row_codec.h"
+
+namespace rowhouse {
+namespace {
+
+absl::Status WriteRecords(const LogJob& job, PushLog* log) {
+  // A job that is tried again may have been written before its sync failed.
+  auto first = std::find_if(job.records.begin(), job.records.end(), [log](const LogRecord& record) {
+    return record.lsn >= log->next_lsn();
+  });
+  if (first == job.records.end()) return absl::OkStatus();
+  return log->Write(job.records.subspan(static_cast<size_t>(first - job.records.begin())));
+}
+
+absl::Status RunLogSteps(const LogJob& job, PushLog* log) {
+  RETURN_IF_ERROR(WriteRecords(job, log));
+  if (job.sync) RETURN_IF_ERROR(log->Sync());
+  if (job.trim_through != Lsn(0)) RETURN_IF_ERROR(log->Trim(job.trim_through));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
+                                              const ShardIdentity& identity) {
+  ShardStorage storage;
+  ASSIGN_OR_RETURN(storage.dir, DataDir::Open(path, identity));
+  storage.identity = storage.dir->identity();
+  ASSIGN_OR_RETURN(storage.disk, OpenRocksDiskTier(storage.dir->rows_path()));
+  ASSIGN_OR_RETURN(storage.files, OpenPosixLogFiles(storage.dir->log_path()));
+  return storage;
+}
+
+absl::Status RestoreShard(const PushLogOptions& options, ShardStorage* storage, Shard* shard,
+                          std::string* found) {
+  const std::string meta_begin = MetaBegin();
+  RETURN_IF_ERROR(storage->disk->Scan(
+      meta_begin, "", [&](std::string_view key, std::string_view value) {
+        return shard->RestoreMeta(key.substr(meta_begin.size()), value);
+      }));
+  uint64_t rows = 0;
+  RETURN_IF_ERROR(
+      storage->disk->Scan("", meta_begin, [&](std::string_view key, std::string_view value) {
+        ++rows;
+        return shard->RestoreRow(key, value);
+      }));
+  uint64_t records = 0;
+  const Lsn synced = std::max(shard->watermark(), shard->highest_row_lsn());
+  ASSIGN_OR_RETURN(storage->log,
+                   PushLog::Open(storage->files.get(), options, shard->watermark(), synced,
+                                 [&](const LogRecord& record) {
+                                   ++records;
+                                   return shard->Replay(record);
+                                 }));
+  shard->Started(storage->log->next_lsn(), storage->log->size_bytes());
+  *found = StrCat(rows, " rows, ", records, " log records above ", shard->watermark().value());
+  if (!storage->log->cut_message().empty()) {
+    *found = StrCat(*found, "; ", storage->log->cut_message());
+  }
+  return absl::OkStatus();
+}
+
+LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
+  LogOutcome outcome;
+  outcome.status = RunLogSteps(job, log);
+  outcome.written = Lsn(log->next_lsn().value() - 1);
+  outcome.synced = log->synced_lsn();
+  outcome.log_bytes = log->size_bytes();
+  return outcome;
+}
+
+absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
+  std::sort(job.entries->begin(), job.entries->end(),
+            [](const DiskEntry& a, const DiskEntry& b) { return a.key < b.key; });
+  return disk->Ingest(*job.entries);
+}
+
+}  // namespace rowhouse

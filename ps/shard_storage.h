@@ -1,0 +1,40 @@
+// What one shard stands on: its directory, its disk tier and its push log, and how a shard comes
+// back from them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "ps/shard.h"
+#include "storage/data_dir.h"
+#include "storage/disk_tier.h"
+#include "storage/log_files.h"
+#include "storage/push_log.h"
+
+namespace rowhouse {
+
+struct ShardStorage {
+  std::unique_ptr<DataDir> dir;  // null where storage is in memory
+  ShardIdentity identity;        // as found in the directory
+  std::unique_ptr<DiskTier> disk;
+  std::unique_ptr<LogFiles> files;
+  std::unique_ptr<PushLog> log;  // made by RestoreShard
+};
+
+// RocksDB and POSIX files below `path`. Errors: see data_dir.h; each names the path.
+absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
+                                              const ShardIdentity& identity);
+
+// Fills `shard` with what is stored: bookkeeping, rows, then the log above the watermark; opens the
+// log for writing. `found` gets a line of what was read, for the server's log.
+absl::Status RestoreShard(const PushLogOptions& options, ShardStorage* storage, Shard* shard,
+                          std::string* found);
+
+// Carries out jobs (effects.h). Threading: RunLogJob one at a time; RunFileJob one at a time.
+LogOutcome RunLogJob(const LogJob& job, PushLog* log);
+absl::Status RunFileJob(const FileJob& job, DiskTier* disk);
+
+}  // namespace rowhouse

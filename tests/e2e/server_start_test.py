@@ -1,0 +1,102 @@
+"""rowhouse-ps at its start: what it refuses, in which words, with which exit code."""
+
+import json
+import os
+import signal
+import socket
+import unittest
+
+from support import BIN_DIR, EndToEnd, main, wait_for
+
+NOBODY = 65534
+
+
+class ServerStart(EndToEnd):
+    def server(self, data_dir, listen="127.0.0.1:0", *flags, **options):
+        argv = [
+            BIN_DIR / "rowhouse-ps",
+            *("--listen", listen, "--data-dir", data_dir, "--shards", "1"),
+            *("--server-index", "0", "--server-count", "1"),
+            *flags,
+        ]
+        return self.start(argv, **options)
+
+    def serving(self, data_dir):
+        """A server that serves, and its endpoint."""
+        ready_file = self.folder / "ready"
+        process = self.server(data_dir, "127.0.0.1:0", "--ready-file", ready_file)
+        wait_for(lambda: ready_file.exists() or process.poll() is not None, "a server")
+        self.assertIsNone(process.poll(), self.output(process))
+        return process, json.loads(ready_file.read_text())["listen"][0]
+
+    def assert_refused(self, process, *words, exit_code=1):
+        code, output = self.finish(process, 30)
+        self.assertEqual(code, exit_code, output)
+        for word in words:
+            self.assertIn(str(word), output)
+
+    def test_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
+            self.assert_refused(self.server(self.folder / "d", endpoint), endpoint, "in use")
+
+    def test_data_dir_below_a_file(self):
+        (self.folder / "file").touch()
+        path = self.folder / "file" / "d"
+        self.assert_refused(self.server(path), path)
+
+    def test_data_dir_without_permission(self):
+        path = self.folder / "locked"
+        path.mkdir(mode=0o555)
+        options = {}
+        if os.geteuid() == 0:  # root may write anywhere
+            self.folder.chmod(0o755)
+            options = {"user": NOBODY, "group": NOBODY}
+            if not os.access(BIN_DIR, os.X_OK):
+                raise unittest.SkipTest("the programs cannot be reached by another user")
+        self.assert_refused(self.server(path, **options), path, "ermission")
+
+    def test_foreign_data_dir(self):
+        path = self.folder / "photos"
+        path.mkdir()
+        (path / "holiday.jpg").write_text("not ours")
+        self.assert_refused(self.server(path), path)
+        self.assertEqual([entry.name for entry in path.iterdir()], ["holiday.jpg"])
+
+    def test_data_dir_of_another_cluster_shape(self):
+        path = self.folder / "d"
+        process, _ = self.serving(path)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.finish(process)[0], 0)
+        argv = [
+            BIN_DIR / "rowhouse-ps",
+            *("--listen", "127.0.0.1:0", "--data-dir", path, "--shards", "1"),
+            *("--server-index", "0", "--server-count", "3"),
+        ]
+        self.assert_refused(self.start(argv), path)
+
+    def test_two_servers_on_one_data_dir(self):
+        path = self.folder / "d"
+        first, _ = self.serving(path)
+        self.assert_refused(self.server(path), path)
+        self.assertIsNone(first.poll(), "the first server goes on")
+
+    def test_wrong_flags(self):
+        process = self.start([BIN_DIR / "rowhouse-ps", "--no-such-flag"])
+        self.assert_refused(process, "no-such-flag", exit_code=2)
+
+    def test_graceful_stop_and_return_to_the_same_port(self):
+        path = self.folder / "d"
+        first, endpoint = self.serving(path)
+        first.send_signal(signal.SIGINT)
+        self.assertEqual(self.finish(first)[0], 0)
+        (self.folder / "ready").unlink()
+        second = self.server(path, endpoint, "--ready-file", self.folder / "ready")
+        wait_for((self.folder / "ready").exists, "the server to serve again")
+        second.send_signal(signal.SIGTERM)
+        self.assertEqual(self.finish(second)[0], 0)
+        self.assert_none_left()
+
+
+if __name__ == "__main__":
+    main()
