@@ -1,9 +1,9 @@
 #include "common/cluster_file.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "common/config.h"
+#include "common/endpoint.h"
 #include "common/slot_map.h"
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -11,13 +11,13 @@
 namespace rowhouse {
 namespace {
 
-constexpr std::string_view kUnixPrefix = "unix:";
 constexpr uint32_t kShardsPerServerMax = 256;
 
-bool IsPort(std::string_view text) {
-  uint32_t port = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
+// Unlike the endpoint to listen on, one to connect to needs a port.
+absl::Status CheckEndpoint(std::string_view text) {
+  ASSIGN_OR_RETURN(const Endpoint endpoint, ParseEndpoint(text));
+  if (endpoint.is_unix() || endpoint.port != 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(StrCat("endpoint '", text, "': port 0 cannot be connected to"));
 }
 
 absl::Status CheckServers(const ClusterFile& cluster, std::string_view file) {
@@ -56,18 +56,6 @@ Settings ClusterSettings(ClusterFile& cluster) {
 }
 
 }  // namespace
-
-absl::Status CheckEndpoint(std::string_view endpoint) {
-  if (endpoint.starts_with(kUnixPrefix)) {
-    if (endpoint.size() > kUnixPrefix.size()) return absl::OkStatus();
-  } else {
-    const size_t colon = endpoint.rfind(':');
-    const bool has_host = colon != std::string_view::npos && colon > 0;
-    if (has_host && IsPort(endpoint.substr(colon + 1))) return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      StrCat("'", endpoint, "' is not an endpoint; expected host:port or unix:/path"));
-}
 
 absl::StatusOr<ClusterFile> ParseClusterFile(std::string_view text, std::string_view file) {
   ClusterFile cluster;

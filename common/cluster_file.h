@@ -29,7 +29,4 @@ struct ClusterFile {
 absl::StatusOr<ClusterFile> ParseClusterFile(std::string_view text, std::string_view file);
 absl::StatusOr<ClusterFile> ReadClusterFile(const std::string& path);
 
-// OK for "host:port", "[v6]:port" and "unix:/path".
-absl::Status CheckEndpoint(std::string_view endpoint);
-
 }  // namespace rowhouse

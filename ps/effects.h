@@ -24,6 +24,7 @@ using SessionId = Strong<struct SessionIdTag, uint64_t>;
 struct Answer {
   SessionId session;
   OutFrame frame;
+  uint64_t request_bytes = 0;  // of the frame that this answers
 };
 
 // Write the records, then sync if asked, then trim; the outcome goes to Shard::OnLogDone.

@@ -82,7 +82,8 @@ void LogQueue::FailWaiters(const absl::Status& status, std::vector<Answer>* answ
              std::string(status.message()), "); the outcome of this request is unknown: retry it ",
              "with the same number");
   for (const Waiter& waiter : waiting_) {
-    answers->push_back({waiter.answer.session, MakeErrorFrame(waiter.request_id, unknown)});
+    answers->push_back({waiter.answer.session, MakeErrorFrame(waiter.request_id, unknown),
+                        waiter.answer.request_bytes});
   }
   waiting_.clear();
 }

@@ -56,7 +56,8 @@ void Shard::OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t no
                                         : Dispatch(session, frame, now_ms, effects);
   if (!status.ok()) {
     counters_->Count(status);
-    effects->answers.push_back({session, MakeErrorFrame(frame.header.request_id, status)});
+    effects->answers.push_back(
+        AnswerTo(session, frame, MakeErrorFrame(frame.header.request_id, status)));
   }
   Pump(effects);
 }
@@ -109,8 +110,8 @@ absl::Status Shard::HandlePull(SessionId session, const ReceivedFrame& frame, Ef
   }
   ++pulls_;
   rows_pulled_ += pull.row_count();
-  effects->answers.push_back(
-      {session, std::move(answer).Finish(Op::kPullAnswer, frame.header.request_id)});
+  effects->answers.push_back(AnswerTo(
+      session, frame, std::move(answer).Finish(Op::kPullAnswer, frame.header.request_id)));
   return absl::OkStatus();
 }
 
@@ -131,7 +132,7 @@ absl::Status Shard::HandlePush(SessionId session, const ReceivedFrame& frame, ui
   }
   const Lsn lsn = applied.has_value() ? *applied : ApplyPush(push, frame, checked, now_ms);
   duplicate_pushes_ += applied.has_value();
-  AnswerWhenDurable(session, frame.header.request_id,
+  AnswerWhenDurable(session, frame,
                     PushAnswerFrame(frame.header.request_id, lsn, applied.has_value()), lsn,
                     checked.durability, effects);
   return absl::OkStatus();
@@ -216,7 +217,7 @@ absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& fr
   }
   const CreateTableAnswer answer{table->id(), table->generation()};
   AnswerWhenDurable(
-      session, frame.header.request_id,
+      session, frame,
       MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer), log_.last_lsn(),
       Durability::kLog, effects);
   return absl::OkStatus();
@@ -227,7 +228,8 @@ absl::Status Shard::HandleQueryClient(SessionId session, const ReceivedFrame& fr
   ASSIGN_OR_RETURN(const QueryClient request, DecodeControl<QueryClient>(frame.body));
   const QueryClientAnswer answer{clients_.HighestIncarnation(request.client)};
   effects->answers.push_back(
-      {session, MakeControlFrame(Op::kQueryClientAnswer, frame.header.request_id, answer)});
+      AnswerTo(session, frame,
+               MakeControlFrame(Op::kQueryClientAnswer, frame.header.request_id, answer)));
   return absl::OkStatus();
 }
 
@@ -244,7 +246,7 @@ absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& fra
   ASSIGN_OR_RETURN(const KnownClient* client,
                    clients_.FindOpen(request.client, request.incarnation));
   const OpenClientAnswer answer{client->window.floor(), client->window.AppliedSequences(), Mark(0)};
-  AnswerWhenDurable(session, frame.header.request_id,
+  AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kOpenClientAnswer, frame.header.request_id, answer), lsn,
                     Durability::kLog, effects);
   return absl::OkStatus();
@@ -252,8 +254,10 @@ absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& fra
 
 absl::Status Shard::HandleStats(SessionId session, const ReceivedFrame& frame, Effects* effects) {
   RETURN_IF_ERROR(DecodeControl<Stats>(frame.body).status());
-  effects->answers.push_back({session, MakeControlFrame(Op::kStatsAnswer, frame.header.request_id,
-                                                        StatsAnswer{Counters()})});
+  effects->answers.push_back(
+      AnswerTo(session, frame,
+               MakeControlFrame(Op::kStatsAnswer, frame.header.request_id,
+                                StatsAnswer{Counters()})));
   return absl::OkStatus();
 }
 
@@ -269,13 +273,17 @@ Lsn Shard::LogServerRecord(RecordType type, std::vector<std::byte> body, uint64_
   return log_.Append(std::move(record));
 }
 
-void Shard::AnswerWhenDurable(SessionId session, uint64_t request_id, OutFrame frame, Lsn lsn,
-                              Durability durability, Effects* effects) {
-  Answer answer{session, std::move(frame)};
+Answer Shard::AnswerTo(SessionId session, const ReceivedFrame& request, OutFrame frame) {
+  return {session, std::move(frame), FrameBytes(request.header.body_bytes)};
+}
+
+void Shard::AnswerWhenDurable(SessionId session, const ReceivedFrame& request, OutFrame frame,
+                              Lsn lsn, Durability durability, Effects* effects) {
+  Answer answer = AnswerTo(session, request, std::move(frame));
   if (log_.IsDurable(lsn, durability)) {
     effects->answers.push_back(std::move(answer));
   } else {
-    log_.Wait(lsn, durability, request_id, std::move(answer));
+    log_.Wait(lsn, durability, request.header.request_id, std::move(answer));
   }
 }
 

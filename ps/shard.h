@@ -95,7 +95,8 @@ class Shard {
   absl::Status ReplayPush(const LogRecord& record);
   absl::Status ReplaySection(const PushSection& section, float effective_learning_rate, Lsn lsn);
 
-  void AnswerWhenDurable(SessionId session, uint64_t request_id, OutFrame frame, Lsn lsn,
+  static Answer AnswerTo(SessionId session, const ReceivedFrame& request, OutFrame frame);
+  void AnswerWhenDurable(SessionId session, const ReceivedFrame& request, OutFrame frame, Lsn lsn,
                          Durability durability, Effects* effects);
   std::vector<DiskEntry> Bookkeeping(Lsn watermark) const;
   bool FlushDue() const;

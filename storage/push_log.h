@@ -2,7 +2,7 @@
 //
 //   segment := segment_header batch*            named log-<first lsn, 20 digits>.rwlog
 //   batch   := batch_header record*
-//   record  := record_header prefix body padding to 8
+//   record  := record_header prefix body             prefix and body each padded to 8
 //
 // The byte layout stands at the top of push_log_format.h. A batch header carries the highest LSN
 // known to be synced when it was written; a segment is synced before the next one is opened.

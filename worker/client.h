@@ -6,12 +6,14 @@
 //   ... pulled.get() ...
 //   auto pushed = client->Push(Step(1), {{user, keys, gradients}});
 //
-// Keys may repeat: a pull fills every occurrence, a push sums their gradients in order of appearance.
+// Keys may repeat: a pull fills every occurrence, a push sums their gradients in order of
+// appearance.
 //
 // Threading: any thread; calls take effect on every shard in the order in which they were made. All
 //   network work is done by one event loop on a thread of the client's own.
-// Ownership: spans belong to the caller and must stay valid and unchanged until the future is ready.
-// Errors: refusals of the server, unchanged; kDeadline where `request_timeout_ms` has passed, with
+// Ownership: spans belong to the caller and must stay valid and unchanged until the future is
+// ready. Errors: refusals of the server, unchanged; kDeadline where `request_timeout_ms` has
+// passed, with
 //   the endpoint and the last reason. Lost connections are made again with backoff and jitter and
 //   unanswered requests sent again, in order, under their numbers: a push is applied once.
 #pragma once
@@ -34,8 +36,8 @@ namespace rowhouse {
 struct ClientOptions {
   std::vector<std::string> servers;  // "host:port" or "unix:/path", in any order
   std::string program = "rowhouse client";
-  ClientId client;                    // 0: a random one
-  uint64_t random_seed = 0;           // of client id and jitter; 0: from the system
+  ClientId client;           // 0: a random one
+  uint64_t random_seed = 0;  // of client id and jitter; 0: from the system
   uint32_t connect_timeout_ms = 10000;
   uint32_t request_timeout_ms = 60000;  // over all its retries
   uint32_t backoff_min_ms = 20;
@@ -64,9 +66,9 @@ struct PushPart {
 
 class Client {
  public:
-  // Finds every shard of the cluster behind `servers`, connects to all of them and opens this client
-  // on each. Errors name the endpoint: refused, not a Rowhouse server, other version, a shard that
-  // none or two of the servers host, servers of different clusters.
+  // Finds every shard of the cluster behind `servers`, connects to all of them and opens this
+  // client on each. Errors name the endpoint: refused, not a Rowhouse server, other version, a
+  // shard that none or two of the servers host, servers of different clusters.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(ClientOptions options);
   virtual ~Client() = default;
 

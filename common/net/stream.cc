@@ -69,6 +69,11 @@ asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
   co_return absl::OkStatus();
 }
 
+asio::awaitable<absl::Status> WriteAll(StreamSocket& socket, std::span<const std::byte> bytes) {
+  return WriteAll(socket, std::vector<asio::const_buffer>(
+                              1, asio::const_buffer(bytes.data(), bytes.size())));
+}
+
 FrameReader::FrameReader(size_t frame_bytes_max) : frame_bytes_max_(frame_bytes_max) {}
 
 asio::awaitable<absl::StatusOr<ReceivedFrame>> FrameReader::Next(StreamSocket& socket) {

@@ -37,6 +37,7 @@ asio::awaitable<absl::StatusOr<StreamSocket>> ConnectTo(Endpoint endpoint);
 // Errors: kDisconnected with the system's reason.
 asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
                                        std::vector<asio::const_buffer> pieces);
+asio::awaitable<absl::Status> WriteAll(StreamSocket& socket, std::span<const std::byte> bytes);
 
 // Cuts a byte stream into frames. Holds what was read beyond the last frame, so that a socket may be
 // handed to another executor together with its reader.

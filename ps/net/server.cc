@@ -1,0 +1,128 @@
+#include "ps/net/server.h"
+
+#include <glog/logging.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "common/endpoint.h"
+#include "common/slot_map.h"
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "common/wire/frame.h"
+#include "ps/net/lobby.h"
+#include "ps/net/server_context.h"
+#include "ps/net/shard_host.h"
+
+namespace rowhouse {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status CheckPlace(const ServerOptions& options) {
+  const uint64_t shards = uint64_t{options.shards} * options.server_count;
+  if (options.shards < 1 || shards > kShardCountMax) {
+    return absl::InvalidArgumentError(
+        StrCat(options.server_count, " servers of ", options.shards, " shards are ", shards,
+               " shards; 1 to ", kShardCountMax, " are possible: see --shards, --server-count"));
+  }
+  if (options.server_index >= options.server_count) {
+    return absl::InvalidArgumentError(StrCat("--server-index is ", options.server_index,
+                                             "; with --server-count ", options.server_count,
+                                             " it must be 0 to ", options.server_count - 1));
+  }
+  return absl::OkStatus();
+}
+
+// Anything but our own directories means that somebody else's files lie there.
+absl::Status CheckNotForeign(const std::string& data_dir) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(data_dir, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("shard-")) continue;
+    return absl::FailedPreconditionError(
+        StrCat("data directory '", data_dir, "' holds '", name,
+               "', which is not Rowhouse's: choose an empty or new directory with --data-dir"));
+  }
+  return absl::OkStatus();
+}
+
+Timeline FirstTimeline(const std::string& cluster_name) {
+  return Timeline(Checksum(std::as_bytes(std::span(cluster_name))) | 1);
+}
+
+class ServerImpl : public Server {
+ public:
+  explicit ServerImpl(ServerOptions options) : context_(std::move(options)) {}
+  ~ServerImpl() override { Stop(); }
+
+  absl::Status Open() {
+    RETURN_IF_ERROR(OpenShards());
+    lobby_ = std::make_unique<Lobby>(Facts(), HostPointers(), &context_);
+    for (const std::string& text : context_.options.listen) {
+      ASSIGN_OR_RETURN(const Endpoint endpoint, ParseEndpoint(text));
+      RETURN_IF_ERROR(lobby_->Listen(endpoint));
+    }
+    for (auto& host : hosts_) host->Start();
+    lobby_->Start();
+    return absl::OkStatus();
+  }
+
+  std::vector<std::string> endpoints() const override { return lobby_->endpoints(); }
+
+  std::vector<ShardId> shards() const override {
+    std::vector<ShardId> shards;
+    for (const auto& host : hosts_) shards.push_back(host->shard_id());
+    return shards;
+  }
+
+  void Stop() override {
+    if (lobby_ != nullptr) lobby_->Stop();
+    for (auto& host : hosts_) host->BeginStop();
+    for (auto& host : hosts_) host->Join();
+    context_.pool.join();
+  }
+
+ private:
+  absl::Status OpenShards() {
+    const ServerOptions& options = context_.options;
+    for (uint32_t i = 0; i < options.shards; ++i) {
+      ShardIdentity identity;
+      identity.timeline = FirstTimeline(options.cluster_name);
+      identity.shard = ShardId(options.first_shard() + i);
+      identity.shard_count = options.shard_count();
+      identity.slot_bits = kSlotBits;
+      ASSIGN_OR_RETURN(auto host, ShardHost::Open(identity, &context_));
+      hosts_.push_back(std::move(host));
+    }
+    return absl::OkStatus();
+  }
+
+  ServerFacts Facts() const {
+    const ServerOptions& options = context_.options;
+    return {hosts_.front()->timeline(), options.shard_count(), shards(),
+            options.limits.frame_bytes_max, options.limits.keys_per_request_max};
+  }
+
+  std::vector<ShardHost*> HostPointers() const {
+    std::vector<ShardHost*> pointers;
+    for (const auto& host : hosts_) pointers.push_back(host.get());
+    return pointers;
+  }
+
+  ServerContext context_;
+  std::vector<std::unique_ptr<ShardHost>> hosts_;
+  std::unique_ptr<Lobby> lobby_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
+  RETURN_IF_ERROR(CheckPlace(options));
+  if (!options.open_storage) RETURN_IF_ERROR(CheckNotForeign(options.data_dir));
+  auto server = std::make_unique<ServerImpl>(std::move(options));
+  RETURN_IF_ERROR(server->Open());
+  return server;
+}
+
+}  // namespace rowhouse

@@ -1,0 +1,39 @@
+// What the lobby and all shards of one server share.
+//
+// Threading: options and endpoints constant; the rest is safe from any thread.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/thread_pool.hpp>
+#include <cstdint>
+#include <memory>
+
+#include "common/types.h"
+#include "ps/net/server.h"
+#include "ps/refusal_counters.h"
+
+namespace rowhouse {
+
+struct ServerContext {
+  explicit ServerContext(ServerOptions server_options)
+      : options(std::move(server_options)), pool(options.io_threads) {}
+
+  const ServerOptions options;
+  RefusalCounters refusals;
+  std::atomic<uint32_t> connections{0};
+  boost::asio::thread_pool pool;  // disk work
+};
+
+// Counts one connection for as long as it lives.
+class ConnectionSlot {
+ public:
+  explicit ConnectionSlot(ServerContext* context) : context_(context) { ++context_->connections; }
+  ~ConnectionSlot() { --context_->connections; }
+  ConnectionSlot(const ConnectionSlot&) = delete;
+  ConnectionSlot& operator=(const ConnectionSlot&) = delete;
+
+ private:
+  ServerContext* context_;
+};
+
+}  // namespace rowhouse

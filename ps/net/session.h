@@ -1,0 +1,60 @@
+// One connection to a shard, after the lobby's greeting: a coroutine that reads requests and one
+// that writes answers.
+//
+// Reading pauses while too many bytes are in flight or the shard's log does not keep up; a peer that
+// takes no bytes for write_timeout_ms is cut off. A stream that cannot be decoded gets an error
+// frame and is closed.
+//
+// Threading: the shard's thread.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/net/stream.h"
+#include "ps/effects.h"
+#include "ps/net/server_context.h"
+
+namespace rowhouse {
+
+class ShardHost;
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(SessionId id, StreamSocket socket, FrameReader reader,
+          std::unique_ptr<ConnectionSlot> slot, ShardHost* host, ServerContext* context);
+
+  void Start();
+  // Queues a frame; `answered_bytes` of requests are no longer in flight.
+  void Send(OutFrame frame, uint64_t answered_bytes);
+  // Sends what is queued, then closes; reads no more.
+  void FinishAndClose();
+  void Resume() { resume_.cancel(); }
+
+ private:
+  asio::awaitable<void> Read();
+  asio::awaitable<void> Write();
+  asio::awaitable<void> WriteQueued();
+  bool Blocked() const;
+  void Refuse(const absl::Status& status);
+  void Close();
+
+  const SessionId id_;
+  StreamSocket socket_;
+  FrameReader reader_;
+  std::unique_ptr<ConnectionSlot> slot_;
+  ShardHost* const host_;
+  ServerContext* const context_;
+
+  std::vector<OutFrame> outgoing_;
+  uint64_t in_flight_bytes_ = 0;
+  bool finishing_ = false;
+  bool closed_ = false;
+  asio::steady_timer resume_;    // wakes Read
+  asio::steady_timer outgoing_ready_;  // wakes Write
+  asio::steady_timer write_deadline_;
+};
+
+}  // namespace rowhouse

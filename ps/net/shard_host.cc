@@ -1,0 +1,171 @@
+#include "ps/net/shard_host.h"
+
+#include <glog/logging.h>
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "common/status_macros.h"
+#include "common/text.h"
+
+namespace rowhouse {
+namespace {
+
+uint64_t NowMs() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+std::string ShardPath(const ServerOptions& options, ShardId shard) {
+  return StrCat(options.data_dir, "/shard-", shard.value());
+}
+
+absl::StatusOr<ShardStorage> OpenStorage(const ShardIdentity& identity,
+                                         const ServerOptions& options) {
+  if (options.open_storage) return options.open_storage(identity);
+  return OpenShardStorage(ShardPath(options, identity.shard), identity);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ShardHost>> ShardHost::Open(const ShardIdentity& identity,
+                                                           ServerContext* context) {
+  ASSIGN_OR_RETURN(ShardStorage storage, OpenStorage(identity, context->options));
+  auto shard = std::make_unique<Shard>(storage.identity, context->options.limits,
+                                       SupportedAdagradKernels().back().kernel,
+                                       &context->refusals);
+  std::string found;
+  RETURN_IF_ERROR(RestoreShard(context->options.log, &storage, shard.get(), &found));
+  LOG(INFO) << "shard " << identity.shard << " of " << identity.shard_count << ": " << found;
+  return std::unique_ptr<ShardHost>(
+      new ShardHost(std::move(storage), std::move(shard), context));
+}
+
+ShardHost::ShardHost(ShardStorage storage, std::unique_ptr<Shard> shard, ServerContext* context)
+    : identity_(storage.identity),
+      context_(context),
+      storage_(std::move(storage)),
+      shard_(std::move(shard)),
+      work_(asio::make_work_guard(loop_)),
+      log_strand_(asio::make_strand(context->pool)),
+      retry_timer_(loop_) {}
+
+ShardHost::~ShardHost() {
+  BeginStop();
+  Join();
+}
+
+void ShardHost::Start() {
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+void ShardHost::Adopt(StreamSocket socket, FrameReader reader,
+                      std::unique_ptr<ConnectionSlot> slot, OutFrame greeting) {
+  // Released from the lobby's event loop on its own thread; registered with ours on ours.
+  boost::system::error_code error;
+  const auto protocol = socket.local_endpoint(error).protocol();
+  if (error) return;
+  const auto handle = socket.release();
+  asio::post(loop_, [this, protocol, handle, reader = std::move(reader), slot = std::move(slot),
+                     greeting = std::move(greeting)]() mutable {
+    StreamSocket own(loop_, protocol, handle);
+    if (finished_) return;
+    const SessionId id(next_session_++);
+    auto session = std::make_shared<Session>(id, std::move(own), std::move(reader),
+                                             std::move(slot), this, context_);
+    sessions_.emplace(id, session);
+    session->Send(std::move(greeting), 0);
+    session->Start();
+  });
+}
+
+template <typename Event>
+void ShardHost::Handle(Event event) {
+  Effects effects;
+  event(&effects);
+  Perform(std::move(effects));
+}
+
+void ShardHost::OnRequest(SessionId session, const ReceivedFrame& frame) {
+  Handle([&](Effects* effects) { shard_->OnRequest(session, frame, NowMs(), effects); });
+}
+
+void ShardHost::Forget(SessionId session) { sessions_.erase(session); }
+
+void ShardHost::Perform(Effects effects) {
+  for (Answer& answer : effects.answers) {
+    const auto found = sessions_.find(answer.session);
+    if (found == sessions_.end()) continue;
+    found->second->Send(std::move(answer.frame), answer.request_bytes);
+  }
+  if (effects.log_job.has_value()) RunLog(*effects.log_job);
+  if (effects.file_job.has_value()) RunFile(*effects.file_job);
+  if (effects.flush_step) {
+    asio::post(loop_, [this] { Handle([this](Effects* e) { shard_->OnFlushStep(e); }); });
+  }
+  if (effects.retry) RetryLater();
+  if (effects.stopped) Finish();
+}
+
+void ShardHost::RunLog(LogJob job) {
+  asio::post(log_strand_, [this, job] {
+    LogOutcome outcome = RunLogJob(job, storage_.log.get());
+    asio::post(loop_, [this, outcome = std::move(outcome)] {
+      const bool was_congested = congested();
+      LogFailures(outcome.status, "push log");
+      Handle([&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
+      if (was_congested && !congested()) ResumeSessions();
+    });
+  });
+}
+
+void ShardHost::RunFile(FileJob job) {
+  asio::post(context_->pool, [this, job] {
+    absl::Status status = RunFileJob(job, storage_.disk.get());
+    asio::post(loop_, [this, status = std::move(status)] {
+      LogFailures(status, "rows");
+      Handle([&](Effects* effects) { shard_->OnFileDone(status, effects); });
+    });
+  });
+}
+
+void ShardHost::LogFailures(const absl::Status& status, const char* what) {
+  if (status.ok()) return;
+  LOG_EVERY_N(ERROR, 25) << "shard " << identity_.shard << ": writing " << what
+                         << " failed, trying again every " << context_->options.retry_ms
+                         << " ms: " << status.message();
+}
+
+void ShardHost::RetryLater() {
+  retry_timer_.expires_after(std::chrono::milliseconds(context_->options.retry_ms));
+  retry_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) Handle([this](Effects* effects) { shard_->OnRetry(effects); });
+  });
+}
+
+void ShardHost::ResumeSessions() {
+  for (const auto& [id, session] : sessions_) session->Resume();
+}
+
+void ShardHost::BeginStop() {
+  asio::post(loop_, [this] {
+    if (!finished_) Handle([this](Effects* effects) { shard_->OnStop(effects); });
+  });
+}
+
+// Everything is on disk. Connections send what they still have, then the loop runs dry.
+void ShardHost::Finish() {
+  if (std::exchange(finished_, true)) return;
+  const auto sessions = sessions_;
+  for (const auto& [id, session] : sessions) session->FinishAndClose();
+  work_.reset();
+}
+
+void ShardHost::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace rowhouse

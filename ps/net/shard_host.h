@@ -1,0 +1,81 @@
+// The thin shell around one shard: its thread, its connections, and the carrying out of effects.
+//
+// Threading: the constructor, Start, Adopt, BeginStop and Join from any thread; all else on the
+//   shard's own thread, which runs its event loop.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+
+#include "common/net/stream.h"
+#include "ps/effects.h"
+#include "ps/net/server_context.h"
+#include "ps/net/session.h"
+#include "ps/shard.h"
+#include "ps/shard_storage.h"
+
+namespace rowhouse {
+
+class ShardHost {
+ public:
+  // Opens the shard's storage and brings the shard back from it. `context` outlives the host.
+  static absl::StatusOr<std::unique_ptr<ShardHost>> Open(const ShardIdentity& identity,
+                                                         ServerContext* context);
+  ~ShardHost();
+  ShardHost(const ShardHost&) = delete;
+  ShardHost& operator=(const ShardHost&) = delete;
+
+  void Start();
+  // Takes over a greeted connection; `greeting` is sent first. The socket may belong to another
+  // event loop and is moved to this one's.
+  void Adopt(StreamSocket socket, FrameReader reader, std::unique_ptr<ConnectionSlot> slot,
+             OutFrame greeting);
+  // Join returns when everything is written out and every connection closed.
+  void BeginStop();
+  void Join();
+
+  ShardId shard_id() const { return identity_.shard; }
+  Timeline timeline() const { return identity_.timeline; }
+
+  // For sessions.
+  void OnRequest(SessionId session, const ReceivedFrame& frame);
+  bool congested() const { return shard_->congested(); }
+  void Forget(SessionId session);
+
+ private:
+  ShardHost(ShardStorage storage, std::unique_ptr<Shard> shard, ServerContext* context);
+
+  void Perform(Effects effects);
+  void RunLog(LogJob job);
+  void RunFile(FileJob job);
+  void RetryLater();
+  void ResumeSessions();
+  void Finish();
+  void LogFailures(const absl::Status& status, const char* what);
+  template <typename Event>
+  void Handle(Event event);
+
+  const ShardIdentity identity_;
+  ServerContext* const context_;
+  ShardStorage storage_;
+  std::unique_ptr<Shard> shard_;
+
+  asio::io_context loop_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  asio::strand<asio::thread_pool::executor_type> log_strand_;  // log jobs run one after another
+  asio::steady_timer retry_timer_;
+  std::thread thread_;
+
+  uint64_t next_session_ = 1;
+  std::unordered_map<SessionId, std::shared_ptr<Session>> sessions_;
+  bool finished_ = false;
+};
+
+}  // namespace rowhouse

@@ -1,0 +1,194 @@
+#include "storage/memory_log_files.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "common/text.h"
+
+namespace rowhouse {
+namespace {
+
+constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
+
+struct Content {
+  std::vector<std::byte> bytes;
+  size_t synced_bytes = 0;
+};
+
+absl::Status Missing(std::string_view name) {
+  return absl::NotFoundError(StrCat("memory:", name, ": no such file"));
+}
+
+}  // namespace
+
+// All fields are guarded by `mutex`.
+struct MemoryLogFiles::State {
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<Content>, std::less<>> files;
+  uint64_t appendable_bytes = kNoLimit;
+  uint64_t disk_bytes_max = kNoLimit;
+  bool fail_syncs = false;
+  bool fail_truncates = false;
+
+  std::shared_ptr<Content> Find(std::string_view name) const {
+    const auto found = files.find(name);
+    return found == files.end() ? nullptr : found->second;
+  }
+  uint64_t DiskBytesFree() const {
+    if (disk_bytes_max == kNoLimit) return kNoLimit;
+    uint64_t used = 0;
+    for (const auto& [name, content] : files) used += content->bytes.size();
+    return disk_bytes_max - std::min(used, disk_bytes_max);
+  }
+};
+
+class MemoryLogFiles::File final : public LogFile {
+ public:
+  File(std::string name, std::shared_ptr<State> state, std::shared_ptr<Content> content)
+      : name_(std::move(name)), state_(std::move(state)), content_(std::move(content)) {}
+
+  absl::Status Append(std::span<const std::span<const std::byte>> pieces) override {
+    const std::lock_guard lock(state_->mutex);
+    for (const auto piece : pieces) {
+      const uint64_t free = state_->DiskBytesFree();
+      const auto bytes =
+          static_cast<size_t>(std::min({uint64_t{piece.size()}, free, state_->appendable_bytes}));
+      content_->bytes.insert(content_->bytes.end(), piece.begin(),
+                             piece.begin() + static_cast<ptrdiff_t>(bytes));
+      if (state_->appendable_bytes != kNoLimit) state_->appendable_bytes -= bytes;
+      if (bytes == piece.size()) continue;
+      if (bytes == free) {
+        return absl::ResourceExhaustedError(StrCat("memory:", name_, ": the disk is full"));
+      }
+      return absl::UnavailableError(StrCat("memory:", name_, ": the write was torn"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->fail_syncs) {
+      return absl::UnavailableError(StrCat("memory:", name_, ": the sync failed"));
+    }
+    content_->synced_bytes = content_->bytes.size();
+    return absl::OkStatus();
+  }
+
+  absl::Status Truncate(uint64_t bytes) override {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->fail_truncates) {
+      return absl::UnavailableError(StrCat("memory:", name_, ": the truncation failed"));
+    }
+    content_->bytes.resize(bytes);
+    content_->synced_bytes = std::min<size_t>(content_->synced_bytes, bytes);
+    return absl::OkStatus();
+  }
+
+  uint64_t size_bytes() const override {
+    const std::lock_guard lock(state_->mutex);
+    return content_->bytes.size();
+  }
+
+ private:
+  const std::string name_;
+  const std::shared_ptr<State> state_;
+  const std::shared_ptr<Content> content_;
+};
+
+MemoryLogFiles::MemoryLogFiles() : state_(std::make_shared<State>()) {}
+MemoryLogFiles::~MemoryLogFiles() = default;
+
+absl::StatusOr<std::unique_ptr<LogFile>> MemoryLogFiles::Create(std::string_view name) {
+  const std::lock_guard lock(state_->mutex);
+  const auto [at, is_new] = state_->files.emplace(name, std::make_shared<Content>());
+  if (!is_new) return absl::AlreadyExistsError(StrCat(Describe(name), ": the file exists"));
+  return std::make_unique<File>(at->first, state_, at->second);
+}
+
+absl::StatusOr<std::unique_ptr<LogFile>> MemoryLogFiles::OpenForAppend(std::string_view name) {
+  const std::lock_guard lock(state_->mutex);
+  auto content = state_->Find(name);
+  if (content == nullptr) return Missing(name);
+  return std::make_unique<File>(std::string(name), state_, std::move(content));
+}
+
+absl::StatusOr<std::vector<std::byte>> MemoryLogFiles::Read(std::string_view name, uint64_t offset,
+                                                            size_t bytes) const {
+  const std::lock_guard lock(state_->mutex);
+  const auto content = state_->Find(name);
+  if (content == nullptr) return Missing(name);
+  const auto& all = content->bytes;
+  if (offset >= all.size()) return std::vector<std::byte>();
+  const auto first = all.begin() + static_cast<ptrdiff_t>(offset);
+  return std::vector<std::byte>(
+      first, first + static_cast<ptrdiff_t>(std::min<uint64_t>(bytes, all.size() - offset)));
+}
+
+absl::StatusOr<uint64_t> MemoryLogFiles::SizeBytes(std::string_view name) const {
+  const std::lock_guard lock(state_->mutex);
+  const auto content = state_->Find(name);
+  if (content == nullptr) return Missing(name);
+  return content->bytes.size();
+}
+
+absl::StatusOr<std::vector<std::string>> MemoryLogFiles::List() const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<std::string> names;
+  for (const auto& [name, content] : state_->files) names.push_back(name);
+  return names;
+}
+
+absl::Status MemoryLogFiles::Remove(std::string_view name) {
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->files.find(name);
+  if (found == state_->files.end()) return Missing(name);
+  state_->files.erase(found);
+  return absl::OkStatus();
+}
+
+std::string MemoryLogFiles::Describe(std::string_view name) const {
+  return StrCat("memory:", name);
+}
+
+void MemoryLogFiles::DropUnsynced() {
+  const std::lock_guard lock(state_->mutex);
+  for (auto& [name, content] : state_->files) {
+    content->bytes.resize(std::min(content->synced_bytes, content->bytes.size()));
+  }
+}
+
+void MemoryLogFiles::TearAppendsAfter(uint64_t bytes) {
+  const std::lock_guard lock(state_->mutex);
+  state_->appendable_bytes = bytes;
+}
+
+void MemoryLogFiles::HealAppends() { TearAppendsAfter(kNoLimit); }
+
+void MemoryLogFiles::SetDiskBytesMax(uint64_t bytes) {
+  const std::lock_guard lock(state_->mutex);
+  state_->disk_bytes_max = bytes;
+}
+
+void MemoryLogFiles::FailSyncs(bool fail) {
+  const std::lock_guard lock(state_->mutex);
+  state_->fail_syncs = fail;
+}
+
+void MemoryLogFiles::FailTruncates(bool fail) {
+  const std::lock_guard lock(state_->mutex);
+  state_->fail_truncates = fail;
+}
+
+std::vector<std::byte>& MemoryLogFiles::Contents(std::string_view name) {
+  const std::lock_guard lock(state_->mutex);
+  const auto content = state_->Find(name);
+  CHECK(content != nullptr) << name;
+  return content->bytes;
+}
+
+}  // namespace rowhouse

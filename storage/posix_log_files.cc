@@ -1,0 +1,180 @@
+#include "storage/posix_log_files.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "storage/posix_file.h"
+
+namespace rowhouse {
+namespace {
+
+std::vector<iovec> ToIovecs(std::span<const std::span<const std::byte>> pieces) {
+  std::vector<iovec> out;
+  out.reserve(pieces.size());
+  for (const auto piece : pieces) {
+    if (piece.empty()) continue;
+    out.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
+  }
+  return out;
+}
+
+// Drops the first `bytes` bytes, which were written; returns what is left.
+std::span<iovec> Advance(std::span<iovec> pieces, size_t bytes) {
+  while (!pieces.empty() && bytes >= pieces.front().iov_len) {
+    bytes -= pieces.front().iov_len;
+    pieces = pieces.subspan(1);
+  }
+  if (bytes > 0) {
+    pieces.front().iov_base = static_cast<std::byte*>(pieces.front().iov_base) + bytes;
+    pieces.front().iov_len -= bytes;
+  }
+  return pieces;
+}
+
+class PosixLogFile final : public LogFile {
+ public:
+  PosixLogFile(std::string path, UniqueFd fd, uint64_t size_bytes)
+      : path_(std::move(path)), fd_(std::move(fd)), size_bytes_(size_bytes) {}
+
+  absl::Status Append(std::span<const std::span<const std::byte>> pieces) override {
+    std::vector<iovec> iovecs = ToIovecs(pieces);
+    std::span<iovec> left = iovecs;
+    while (!left.empty()) {
+      const int count = static_cast<int>(std::min<size_t>(left.size(), IOV_MAX));
+      const ssize_t written =
+          pwritev(fd_.get(), left.data(), count, static_cast<off_t>(size_bytes_));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return PosixError("write", path_);
+      if (written == 0)
+        return absl::UnavailableError(StrCat("cannot write ", path_, ": no progress"));
+      size_bytes_ += static_cast<uint64_t>(written);
+      left = Advance(left, static_cast<size_t>(written));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override {
+    if (sync_failed_) {
+      return absl::DataLossError(StrCat("cannot sync ", path_,
+                                        ": an earlier sync failed, so what it covered may be lost; "
+                                        "check the disk and restart the server"));
+    }
+    if (fdatasync(fd_.get()) == 0) return absl::OkStatus();
+    sync_failed_ = true;
+    return PosixError("sync", path_);
+  }
+
+  absl::Status Truncate(uint64_t bytes) override {
+    int result;
+    do {
+      result = ftruncate(fd_.get(), static_cast<off_t>(bytes));
+    } while (result != 0 && errno == EINTR);
+    if (result != 0) return PosixError("truncate", path_);
+    size_bytes_ = bytes;
+    return absl::OkStatus();
+  }
+
+  uint64_t size_bytes() const override { return size_bytes_; }
+
+ private:
+  const std::string path_;
+  const UniqueFd fd_;
+  uint64_t size_bytes_;
+  bool sync_failed_ = false;
+};
+
+class PosixLogFiles final : public LogFiles {
+ public:
+  explicit PosixLogFiles(std::string directory) : directory_(std::move(directory)) {}
+
+  absl::StatusOr<std::unique_ptr<LogFile>> Create(std::string_view name) override {
+    const std::string path = Describe(name);
+    ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_WRONLY | O_CREAT | O_EXCL, "create"));
+    if (absl::Status status = SyncDirectory(directory_); !status.ok()) {
+      unlink(path.c_str());
+      return status;
+    }
+    return std::make_unique<PosixLogFile>(path, std::move(fd), 0);
+  }
+
+  absl::StatusOr<std::unique_ptr<LogFile>> OpenForAppend(std::string_view name) override {
+    const std::string path = Describe(name);
+    ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_WRONLY, "open"));
+    ASSIGN_OR_RETURN(const uint64_t size_bytes, SizeBytes(name));
+    return std::make_unique<PosixLogFile>(path, std::move(fd), size_bytes);
+  }
+
+  absl::StatusOr<std::vector<std::byte>> Read(std::string_view name, uint64_t offset,
+                                              size_t bytes) const override {
+    const std::string path = Describe(name);
+    ASSIGN_OR_RETURN(const uint64_t size_bytes, SizeBytes(name));
+    if (offset >= size_bytes) return std::vector<std::byte>();
+    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(path, O_RDONLY, "open"));
+    std::vector<std::byte> out(std::min<uint64_t>(bytes, size_bytes - offset));
+    size_t done = 0;
+    while (done < out.size()) {
+      const ssize_t got =
+          pread(fd.get(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return PosixError("read", path);
+      if (got == 0) break;
+      done += static_cast<size_t>(got);
+    }
+    out.resize(done);
+    return out;
+  }
+
+  absl::StatusOr<uint64_t> SizeBytes(std::string_view name) const override {
+    const std::string path = Describe(name);
+    struct stat info;
+    if (stat(path.c_str(), &info) != 0) return PosixError("look at", path);
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+  absl::StatusOr<std::vector<std::string>> List() const override {
+    std::vector<std::string> names;
+    std::error_code error;
+    std::filesystem::directory_iterator at(directory_, error);
+    for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+      if (at->is_regular_file(error)) names.push_back(at->path().filename().string());
+    }
+    if (error) {
+      return absl::UnavailableError(StrCat("cannot list ", directory_, ": ", error.message()));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  absl::Status Remove(std::string_view name) override {
+    const std::string path = Describe(name);
+    if (unlink(path.c_str()) != 0) return PosixError("remove", path);
+    return SyncDirectory(directory_);
+  }
+
+  std::string Describe(std::string_view name) const override {
+    return StrCat(directory_, "/", name);
+  }
+
+ private:
+  const std::string directory_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LogFiles>> OpenPosixLogFiles(const std::string& directory) {
+  RETURN_IF_ERROR(CreateDirectories(directory));
+  return std::make_unique<PosixLogFiles>(directory);
+}
+
+}  // namespace rowhouse

@@ -1,0 +1,197 @@
+#include "storage/rocks_disk_tier.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
+#include <rocksdb/table.h>
+
+#include <atomic>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "storage/disk_entries.h"
+
+namespace rowhouse {
+namespace {
+
+namespace fs = std::filesystem;
+
+rocksdb::BlockBasedTableOptions TableOptions() {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_size = 32 << 10;
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  return table;
+}
+
+rocksdb::Options DbOptions() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.compression = rocksdb::kNoCompression;
+  options.write_buffer_size = 256 << 10;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 4 << 20;
+  return options;
+}
+
+rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+std::string_view ToView(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+
+absl::StatusCode CodeOf(const rocksdb::Status& status) {
+  if (status.IsCorruption()) return absl::StatusCode::kDataLoss;
+  if (status.IsNoSpace()) return absl::StatusCode::kResourceExhausted;
+  if (status.IsIOError()) return absl::StatusCode::kUnavailable;
+  if (status.IsInvalidArgument()) return absl::StatusCode::kInvalidArgument;
+  return absl::StatusCode::kInternal;
+}
+
+std::string_view AdviceFor(const rocksdb::Status& status) {
+  if (status.IsCorruption()) {
+    return "; the files are damaged: restore the data directory from a backup or checkpoint, and "
+           "check the disk";
+  }
+  if (status.IsNoSpace()) return "; free space on that disk";
+  if (status.IsIOError()) {
+    return "; check that the disk works, that the path is writable and that no other process has "
+           "it "
+           "open";
+  }
+  return "";
+}
+
+absl::Status RocksError(std::string_view doing, std::string_view path,
+                        const rocksdb::Status& status) {
+  return absl::Status(CodeOf(status), StrCat("disk tier: cannot ", doing, " ", path, ": ",
+                                             status.ToString(), AdviceFor(status)));
+}
+
+absl::Status FileError(std::string_view doing, std::string_view path, std::error_code error) {
+  return absl::Status(absl::StatusCode::kUnavailable,
+                      StrCat("disk tier: cannot ", doing, " ", path, ": ", error.message(),
+                             "; check that the path is writable"));
+}
+
+// Without this check RocksDB would make a new, empty database beside the files of the old one.
+absl::Status CheckNotHeadless(const std::string& path) {
+  std::error_code error;
+  if (fs::exists(path + "/CURRENT", error)) return absl::OkStatus();
+  for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name.ends_with(".sst") || name.starts_with("MANIFEST-")) {
+      return absl::DataLossError(
+          StrCat("disk tier: ", path, " holds ", name,
+                 " but no file CURRENT: the database is damaged. Restore the "
+                 "data directory from a backup or checkpoint"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Creates an empty folder, or empties it.
+absl::Status MakeEmpty(const std::string& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (!error) fs::create_directories(path, error);
+  return error ? FileError("empty", path, error) : absl::OkStatus();
+}
+
+class RocksDiskTier final : public DiskTier {
+ public:
+  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::DB> db)
+      : path_(std::move(path)), incoming_(std::move(incoming)), db_(std::move(db)) {}
+
+  absl::Status Ingest(std::span<const DiskEntry> entries) override {
+    RETURN_IF_ERROR(CheckDiskEntries(entries));
+    const std::string file = StrCat(incoming_, "/", next_file_++, ".sst");
+    absl::Status status = WriteFile(file, entries);
+    if (status.ok()) status = IngestFile(file);
+    std::error_code ignored;  // what stays is removed at the next start
+    fs::remove(file, ignored);
+    return status;
+  }
+
+  absl::StatusOr<std::vector<std::optional<std::string>>> Read(
+      std::span<const std::string> keys) const override {
+    std::vector<std::optional<std::string>> out(keys.size());
+    if (keys.empty()) return out;
+    const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+    std::vector<rocksdb::PinnableSlice> values(keys.size());
+    std::vector<rocksdb::Status> statuses(keys.size());
+    db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), keys.size(), slices.data(),
+                  values.data(), statuses.data());
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (statuses[i].ok()) {
+        out[i] = values[i].ToString();
+      } else if (!statuses[i].IsNotFound()) {
+        return RocksError("read", path_, statuses[i]);
+      }
+    }
+    return out;
+  }
+
+  absl::Status Scan(std::string_view begin, std::string_view end,
+                    const Visitor& visit) const override {
+    if (!end.empty() && begin >= end) return absl::OkStatus();
+    const rocksdb::Slice upper = ToSlice(end);
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;  // a scan reads everything once
+    options.readahead_size = 2 << 20;
+    if (!end.empty()) options.iterate_upper_bound = &upper;
+    const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
+    for (at->Seek(ToSlice(begin)); at->Valid(); at->Next()) {
+      RETURN_IF_ERROR(visit(ToView(at->key()), ToView(at->value())));
+    }
+    return at->status().ok() ? absl::OkStatus() : RocksError("scan", path_, at->status());
+  }
+
+ private:
+  absl::Status WriteFile(const std::string& file, std::span<const DiskEntry> entries) {
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db_->GetOptions());
+    rocksdb::Status status = writer.Open(file);
+    for (size_t i = 0; status.ok() && i < entries.size(); ++i) {
+      status = writer.Put(entries[i].key, entries[i].value);
+    }
+    if (status.ok()) status = writer.Finish();  // syncs the file
+    return status.ok() ? absl::OkStatus() : RocksError("write", file, status);
+  }
+
+  // One file at a time: files of one call share a sequence number, which RocksDB's own consistency
+  // check may refuse at the next open where they stand in level 0.
+  absl::Status IngestFile(const std::string& file) {
+    rocksdb::IngestExternalFileOptions options;
+    options.move_files = true;
+    options.write_global_seqno = false;  // the file stays as it was synced
+    const rocksdb::Status status = db_->IngestExternalFile({file}, options);
+    return status.ok() ? absl::OkStatus() : RocksError("ingest into", path_, status);
+  }
+
+  const std::string path_;
+  const std::string incoming_;
+  const std::unique_ptr<rocksdb::DB> db_;
+  std::atomic<uint64_t> next_file_ = 1;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path) {
+  RETURN_IF_ERROR(CheckNotHeadless(path));
+  const std::string incoming = path + ".incoming";
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return FileError("create", path, error);
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(), path, &db);
+  if (!status.ok()) return RocksError("open", path, status);
+  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::unique_ptr<rocksdb::DB>(db));
+  // Only now: the open database's lock keeps others out.
+  RETURN_IF_ERROR(MakeEmpty(incoming));
+  return tier;
+}
+
+}  // namespace rowhouse

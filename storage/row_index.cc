@@ -1,0 +1,227 @@
+#include "storage/row_index.h"
+
+#include <emmintrin.h>
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "common/fingerprint.h"
+#include "storage/row_layout.h"
+
+namespace rowhouse {
+namespace {
+
+constexpr uint32_t kEntriesPerBucket = 12;
+constexpr uint32_t kBucketsMax = 2048;
+constexpr size_t kDirectoryEntriesPerPartMax = 16;  // 2 to 4 where fingerprints are even
+constexpr size_t kChunkKeys = 64;
+constexpr uint32_t kNoEntry = kEntriesPerBucket;
+
+// Fewer than 2^24 parts, so that these bits never choose the part too.
+constexpr int kHomeBit = 24;
+constexpr int kTagBit = 40;
+
+// 0 marks a free entry.
+uint8_t TagOf(uint64_t fingerprint) {
+  return static_cast<uint8_t>(std::max<uint32_t>(1, (fingerprint >> kTagBit) & 0xff));
+}
+
+uint32_t HomeOf(uint64_t fingerprint) { return static_cast<uint32_t>(fingerprint >> kHomeBit); }
+
+}  // namespace
+
+struct alignas(64) RowIndex::Bucket {
+  std::array<uint8_t, 16> tags;  // the last four belong to no entry
+  std::array<uint32_t, kEntriesPerBucket> numbers;
+
+  // Bit i is set where entry i has this tag.
+  uint32_t Matches(uint8_t tag) const {
+    const __m128i all = _mm_load_si128(reinterpret_cast<const __m128i*>(tags.data()));
+    const __m128i equal = _mm_cmpeq_epi8(all, _mm_set1_epi8(static_cast<char>(tag)));
+    return static_cast<uint32_t>(_mm_movemask_epi8(equal)) & ((1u << kEntriesPerBucket) - 1);
+  }
+  uint32_t FirstFree() const {
+    const uint32_t free = Matches(0);
+    return free == 0 ? kNoEntry : static_cast<uint32_t>(std::countr_zero(free));
+  }
+};
+
+struct RowIndex::Part {
+  explicit Part(uint32_t bucket_count, uint32_t bits)
+      : buckets(std::make_unique<Bucket[]>(bucket_count)), mask(bucket_count - 1), bits(bits) {}
+
+  uint32_t bucket_count() const { return mask + 1; }
+  // Filled to 13/16, a bucket overflows into its neighbour now and then; chains stay short.
+  bool full() const { return count >= uint64_t{bucket_count()} * kEntriesPerBucket * 13 / 16; }
+
+  void Add(uint64_t fingerprint, uint32_t number) {
+    uint32_t at = HomeOf(fingerprint) & mask;
+    uint32_t entry = buckets[at].FirstFree();
+    while (entry == kNoEntry) {
+      at = (at + 1) & mask;
+      entry = buckets[at].FirstFree();
+    }
+    buckets[at].tags[entry] = TagOf(fingerprint);
+    buckets[at].numbers[entry] = number;
+    ++count;
+  }
+
+  std::unique_ptr<Bucket[]> buckets;
+  uint32_t mask;
+  uint32_t bits;  // of the fingerprint that all entries have in common
+  uint32_t count = 0;
+};
+
+RowIndex::RowIndex(TableId table, RowSlabs* slabs) : table_(table), slabs_(slabs) {
+  static_assert(sizeof(Bucket) == 64);
+  parts_.push_back(std::make_unique<Part>(1, 0));
+  directory_.push_back(parts_.front().get());
+}
+
+RowIndex::~RowIndex() = default;
+
+RowIndex::Part& RowIndex::PartOf(uint64_t fingerprint) const {
+  return *directory_[fingerprint & (directory_.size() - 1)];
+}
+
+void RowIndex::PrefetchBuckets(std::span<const Key> keys, std::span<uint64_t> fingerprints) const {
+  for (size_t i = 0; i < keys.size(); ++i) {
+    fingerprints[i] = Fingerprint(table_, keys[i]);
+    const Part& part = PartOf(fingerprints[i]);
+    __builtin_prefetch(&part.buckets[HomeOf(fingerprints[i]) & part.mask]);
+  }
+}
+
+void RowIndex::PrefetchRows(std::span<const uint64_t> fingerprints) const {
+  for (const uint64_t fingerprint : fingerprints) {
+    const Part& part = PartOf(fingerprint);
+    const Bucket& bucket = part.buckets[HomeOf(fingerprint) & part.mask];
+    const uint32_t matches = bucket.Matches(TagOf(fingerprint));
+    if (matches != 0) __builtin_prefetch(slabs_->Row(bucket.numbers[std::countr_zero(matches)]));
+  }
+}
+
+std::byte* RowIndex::FindOne(uint64_t fingerprint, Key key) const {
+  const Part& part = PartOf(fingerprint);
+  const uint8_t tag = TagOf(fingerprint);
+  for (uint32_t at = HomeOf(fingerprint) & part.mask;; at = (at + 1) & part.mask) {
+    const Bucket& bucket = part.buckets[at];
+    for (uint32_t matches = bucket.Matches(tag); matches != 0; matches &= matches - 1) {
+      std::byte* const row = slabs_->Row(bucket.numbers[std::countr_zero(matches)]);
+      if (RowLayout::Header(row).key == key) return row;
+    }
+    if (bucket.FirstFree() != kNoEntry) return nullptr;
+  }
+}
+
+void RowIndex::Find(std::span<const Key> keys, std::span<std::byte*> rows) const {
+  CHECK_EQ(keys.size(), rows.size());
+  std::array<uint64_t, kChunkKeys> buffer;
+  for (size_t first = 0; first < keys.size(); first += kChunkKeys) {
+    const auto chunk = keys.subspan(first, std::min(kChunkKeys, keys.size() - first));
+    const auto fingerprints = std::span(buffer).first(chunk.size());
+    PrefetchBuckets(chunk, fingerprints);
+    PrefetchRows(fingerprints);
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      rows[first + i] = FindOne(fingerprints[i], chunk[i]);
+    }
+  }
+}
+
+void RowIndex::FindOrInsert(std::span<const Key> keys, std::span<std::byte*> rows,
+                            std::vector<uint32_t>& created) {
+  CHECK_EQ(keys.size(), rows.size());
+  std::array<uint64_t, kChunkKeys> buffer;
+  for (size_t first = 0; first < keys.size(); first += kChunkKeys) {
+    const auto chunk = keys.subspan(first, std::min(kChunkKeys, keys.size() - first));
+    const auto fingerprints = std::span(buffer).first(chunk.size());
+    PrefetchBuckets(chunk, fingerprints);
+    PrefetchRows(fingerprints);
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      std::byte*& row = rows[first + i];
+      row = FindOne(fingerprints[i], chunk[i]);
+      if (row != nullptr) continue;
+      row = Insert(fingerprints[i], chunk[i]);
+      created.push_back(static_cast<uint32_t>(first + i));
+    }
+  }
+}
+
+std::byte* RowIndex::Insert(uint64_t fingerprint, Key key) {
+  MakeRoom(fingerprint);
+  const uint32_t number = slabs_->Allocate();
+  std::byte* const row = slabs_->Row(number);
+  RowLayout::Header(row).key = key;
+  PartOf(fingerprint).Add(fingerprint, number);
+  return row;
+}
+
+// Once may not be enough: all entries of a split part can have gone to the same half.
+void RowIndex::MakeRoom(uint64_t fingerprint) {
+  while (PartOf(fingerprint).full()) {
+    Part& part = PartOf(fingerprint);
+    if (part.bucket_count() >= kBucketsMax && MaySplit(part)) {
+      Split(fingerprint);
+    } else {
+      Grow(part);
+    }
+  }
+}
+
+// No where keys were chosen so that their fingerprints agree: such a part grows on as a whole,
+// which is slower, rather than blowing up the directory.
+bool RowIndex::MaySplit(const Part& part) const {
+  if (part.bits >= kHomeBit) return false;
+  return directory_.size() > size_t{1} << part.bits ||
+         directory_.size() <= kDirectoryEntriesPerPartMax * parts_.size();
+}
+
+template <typename Take>
+void RowIndex::ForEach(const Part& part, Take take) const {
+  constexpr uint32_t kAhead = 2;  // buckets
+  for (uint32_t at = 0; at < part.bucket_count(); ++at) {
+    const Bucket& ahead = part.buckets[std::min(at + kAhead, part.mask)];
+    for (uint32_t entry = 0; entry < kEntriesPerBucket; ++entry) {
+      if (ahead.tags[entry] != 0) __builtin_prefetch(slabs_->Row(ahead.numbers[entry]));
+    }
+    const Bucket& bucket = part.buckets[at];
+    for (uint32_t entry = 0; entry < kEntriesPerBucket; ++entry) {
+      if (bucket.tags[entry] == 0) continue;
+      const uint32_t number = bucket.numbers[entry];
+      take(Fingerprint(table_, RowLayout::Header(slabs_->Row(number)).key), number);
+    }
+  }
+}
+
+void RowIndex::Grow(Part& part) {
+  Part grown(part.bucket_count() * 2, part.bits);
+  ForEach(part, [&](uint64_t fingerprint, uint32_t number) { grown.Add(fingerprint, number); });
+  part = std::move(grown);
+}
+
+void RowIndex::Split(uint64_t fingerprint) {
+  Part& old = PartOf(fingerprint);
+  const uint32_t bit = old.bits;
+  if (directory_.size() == size_t{1} << bit) {
+    directory_.insert(directory_.end(), directory_.begin(), directory_.end());
+  }
+  Part low(old.bucket_count(), bit + 1);
+  auto high = std::make_unique<Part>(old.bucket_count(), bit + 1);
+  ForEach(old,
+          [&](uint64_t f, uint32_t number) { ((f >> bit & 1) == 0 ? low : *high).Add(f, number); });
+  const size_t step = size_t{1} << (bit + 1);
+  const size_t first_high = (fingerprint & (step / 2 - 1)) | step / 2;
+  for (size_t i = first_high; i < directory_.size(); i += step) directory_[i] = high.get();
+  old = std::move(low);
+  parts_.push_back(std::move(high));
+}
+
+uint64_t RowIndex::resident_bytes() const {
+  uint64_t bytes = directory_.capacity() * sizeof(Part*);
+  for (const auto& part : parts_) bytes += sizeof(Part) + part->bucket_count() * sizeof(Bucket);
+  return bytes;
+}
+
+}  // namespace rowhouse

@@ -1,0 +1,65 @@
+// Where a table's rows are: from key to row number. Open addressing; the keys stand in the rows.
+//
+// The index consists of parts, chosen by the low bits of a key's fingerprint through a directory
+// (extendible hashing): a part that is full becomes two, so no insertion moves more than the 20,000
+// entries of one part. Within a part an entry's home is a bucket of one cache line, chosen by
+// middle bits; the top bits, which say what shard owns the key, decide nothing here. A bucket has
+// twelve entries of a row number and a tag byte, so that rows of other keys are hardly ever read.
+//
+// Threading: one shard, one thread.
+// Cost: about 9 bytes a row. A batch touches the bucket and the row of each key once, both
+//   prefetched. Splitting a part takes under a millisecond.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "common/types.h"
+#include "storage/row_slabs.h"
+
+namespace rowhouse {
+
+class RowIndex {
+ public:
+  // Keys are looked for in the rows of `slabs`, which begin with a RowHeader.
+  RowIndex(TableId table, RowSlabs* slabs);
+  ~RowIndex();
+  RowIndex(const RowIndex&) = delete;
+  RowIndex& operator=(const RowIndex&) = delete;
+
+  // rows: [n], one per key; nullptr where the key is absent. Keys may repeat.
+  void Find(std::span<const Key> keys, std::span<std::byte*> rows) const;
+  // Takes a new row for each absent key and writes the key into it. Keys may repeat.
+  // created: the positions in `keys` that got a new row, appended.
+  void FindOrInsert(std::span<const Key> keys, std::span<std::byte*> rows,
+                    std::vector<uint32_t>& created);
+
+  uint64_t resident_bytes() const;
+
+ private:
+  struct Bucket;
+  struct Part;
+
+  Part& PartOf(uint64_t fingerprint) const;
+  void PrefetchBuckets(std::span<const Key> keys, std::span<uint64_t> fingerprints) const;
+  void PrefetchRows(std::span<const uint64_t> fingerprints) const;
+  std::byte* FindOne(uint64_t fingerprint, Key key) const;
+  std::byte* Insert(uint64_t fingerprint, Key key);
+  void MakeRoom(uint64_t fingerprint);
+  bool MaySplit(const Part& part) const;
+  void Grow(Part& part);
+  void Split(uint64_t fingerprint);
+  // Calls `take(fingerprint, row number)` for every entry of `part`, rows prefetched.
+  template <typename Take>
+  void ForEach(const Part& part, Take take) const;
+
+  const TableId table_;
+  RowSlabs* const slabs_;
+  std::vector<std::unique_ptr<Part>> parts_;
+  std::vector<Part*> directory_;  // [2^bits], by the low bits of the fingerprint
+};
+
+}  // namespace rowhouse

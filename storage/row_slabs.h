@@ -1,0 +1,46 @@
+// Rows of one width in slabs that never move: numbered storage, from which rows are only taken.
+//
+// A slab is an anonymous mapping of 4 to 8 MiB with a power of two of rows. The first one is backed
+// by small pages, so a table of a few rows costs the pages that it touches and not a slab; later
+// ones ask for huge pages, which save most TLB misses of random row access.
+//
+// Threading: one shard, one thread.
+// Errors: std::bad_alloc where the system has no memory left, as from operator new.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace rowhouse {
+
+class RowSlabs {
+ public:
+  explicit RowSlabs(size_t stride_bytes);
+  ~RowSlabs();
+  RowSlabs(const RowSlabs&) = delete;
+  RowSlabs& operator=(const RowSlabs&) = delete;
+
+  // The number of a new row, all bytes 0.
+  uint32_t Allocate();
+
+  // REQUIRES: number < row_count().
+  std::byte* Row(uint32_t number) const {
+    return slabs_[number >> slab_shift_] + (number & row_mask_) * stride_bytes_;
+  }
+
+  uint32_t row_count() const { return row_count_; }
+  uint64_t resident_bytes() const;
+
+ private:
+  void AddSlab();
+
+  const size_t stride_bytes_;
+  const uint32_t slab_shift_;  // log2 of the rows of a slab
+  const uint32_t row_mask_;
+  const size_t slab_bytes_;
+  std::vector<std::byte*> slabs_;
+  uint32_t row_count_ = 0;
+};
+
+}  // namespace rowhouse

@@ -1,0 +1,101 @@
+#include "storage/table_rows.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "storage/initializer.h"
+#include "storage/row_index.h"
+#include "storage/row_slabs.h"
+
+namespace rowhouse {
+namespace {
+
+constexpr size_t kChunkKeys = 64;
+constexpr size_t kCacheLineBytes = 64;
+constexpr size_t kPrefetchBytesMax = 1024;  // beyond it the hardware has seen the pattern
+constexpr size_t kRowsAhead = 4;
+
+uint32_t StateFloats(const TableSpec& spec) {
+  CHECK(spec.optimizer == OptimizerKind::kAdagrad);
+  return spec.dim;
+}
+
+void PrefetchWeights(const std::byte* row, size_t weight_bytes) {
+  if (row == nullptr) return;
+  const std::byte* const weights = row + sizeof(RowHeader);
+  for (size_t at = 0; at < std::min(weight_bytes, kPrefetchBytesMax); at += kCacheLineBytes) {
+    __builtin_prefetch(weights + at);
+  }
+}
+
+}  // namespace
+
+TableRows::TableRows(TableSpec spec, Generation generation)
+    : spec_(std::move(spec)),
+      id_(TableIdOf(spec_.name)),
+      generation_(generation),
+      layout_(spec_.dim, StateFloats(spec_)),
+      slabs_(std::make_unique<RowSlabs>(layout_.stride_bytes())),
+      index_(std::make_unique<RowIndex>(id_, slabs_.get())) {}
+
+TableRows::~TableRows() = default;
+
+uint64_t TableRows::row_count() const { return slabs_->row_count(); }
+
+uint64_t TableRows::resident_bytes() const {
+  return slabs_->resident_bytes() + index_->resident_bytes();
+}
+
+void TableRows::Find(std::span<const Key> keys, std::span<std::byte*> rows) const {
+  index_->Find(keys, rows);
+}
+
+void TableRows::FindOrCreate(std::span<const Key> keys, std::span<std::byte*> rows) {
+  std::vector<uint32_t> created;
+  index_->FindOrInsert(keys, rows, created);
+  const auto accumulator = static_cast<float>(spec_.adagrad.initial_accumulator_value);
+  for (const uint32_t i : created) {
+    std::byte* const row = rows[i];
+    RowLayout::Header(row) = {keys[i], Lsn(0), generation_, 0};
+    InitialWeights(spec_.initializer, spec_.seed, id_, keys[i],
+                   {RowLayout::Weights(row), spec_.dim});
+    std::fill_n(layout_.State(row), layout_.state_floats(), accumulator);
+  }
+}
+
+void TableRows::Gather(std::span<const Key> keys, float* out) const {
+  const size_t weight_bytes = size_t{spec_.dim} * sizeof(float);
+  std::array<std::byte*, kChunkKeys> rows;
+  for (size_t first = 0; first < keys.size(); first += kChunkKeys) {
+    const auto chunk = keys.subspan(first, std::min(kChunkKeys, keys.size() - first));
+    index_->Find(chunk, std::span(rows).first(chunk.size()));
+    for (size_t i = 0; i < chunk.size(); ++i, out += spec_.dim) {
+      if (i + kRowsAhead < chunk.size()) PrefetchWeights(rows[i + kRowsAhead], weight_bytes);
+      if (rows[i] != nullptr) {
+        std::memcpy(out, RowLayout::Weights(rows[i]), weight_bytes);
+      } else {
+        InitialWeights(spec_.initializer, spec_.seed, id_, chunk[i], {out, spec_.dim});
+      }
+    }
+  }
+}
+
+uint64_t TableRows::Visit(uint64_t first, uint64_t rows_max,
+                          const std::function<void(std::byte* row)>& visit) {
+  const uint64_t end = row_number_end();
+  if (first >= end) return end;
+  const uint64_t stop = first + std::min(rows_max, end - first);
+  for (uint64_t number = first; number < stop; ++number) {
+    visit(slabs_->Row(static_cast<uint32_t>(number)));
+  }
+  return stop;
+}
+
+uint64_t TableRows::row_number_end() const { return slabs_->row_count(); }
+
+}  // namespace rowhouse
