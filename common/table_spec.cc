@@ -1,5 +1,6 @@
 #include "common/table_spec.h"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <array>
