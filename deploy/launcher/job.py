@@ -64,6 +64,7 @@ class Job:
         self._state = "starting"
         self._tool = None
         self._workers = []
+        (work_dir / "logs").mkdir(exist_ok=True)
         self._servers = [Server(loop, plan, i, work_dir) for i in range(plan.servers)]
 
     def __enter__(self):
