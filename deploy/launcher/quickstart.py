@@ -4,7 +4,7 @@ import dataclasses
 import subprocess
 from pathlib import Path
 
-from . import data, report, titles, work_dir
+from . import data, report, work_dir
 from .children import Loop
 from .errors import JobFailed
 from .job import Job, Plan
@@ -112,8 +112,7 @@ class Quickstart:
     def _nearest(self, job, plan):
         if plan.items is None:
             return
-        wanted = [flag for title in titles.pick(plan.items) for flag in ("--title", title)]
-        answers = job.run_tool("nearest", "--items", str(plan.items), *wanted)
+        answers = job.run_tool("nearest", "--items", str(plan.items))
         self._say()
         self._say(report.describe_nearest(answers))
 
