@@ -59,7 +59,10 @@ class Consent:
         if not self.interactive:
             say("Nobody is here to accept them (--accept-licence does); not downloaded.")
             return False
-        answer = input("Download it under these terms? [y/N] ")
+        try:
+            answer = input("Download it under these terms? [y/N] ")
+        except EOFError:
+            answer = ""
         return answer.strip().lower() in ("y", "yes")
 
 

@@ -45,6 +45,9 @@ GeneratedRatings GenerateRatings(const GeneratorOptions& options);
 // The expectation of the rating whose true value is t.
 double ExpectedRating(double t, double noise_stddev);
 
+// Options and best errors, as in generated.json.
+std::string GeneratedJson(const GeneratorOptions& options, const GeneratedRatings& generated);
+
 // Writes u.data, u.item and generated.json (options and best errors) to `directory`, made where it
 // is absent; files are put in place whole.
 absl::Status WriteGenerated(const GeneratorOptions& options, const GeneratedRatings& generated,
