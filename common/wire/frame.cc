@@ -33,6 +33,7 @@ Decoded NeedMore(size_t frame_bytes) {
 }
 
 bool MagicFits(std::span<const std::byte> input) {
+  if (input.empty()) return true;
   return std::memcmp(input.data(), &kFrameMagic, std::min(input.size(), sizeof(kFrameMagic))) == 0;
 }
 
