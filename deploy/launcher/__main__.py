@@ -1,5 +1,6 @@
 """python3 -m launcher: see deploy/quickstart --help."""
 
+import os
 import signal
 import sys
 
@@ -21,6 +22,9 @@ def main():
     except Interrupted as stop:
         say(f"Stopped by {signal.Signals(stop.signal_number).name}; no process is left.")
         return stop.exit_code
+    except BrokenPipeError:  # whoever read our lines is gone; nothing is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:  # before there was any process to stop
         say("Stopped.")
         return 128 + signal.SIGINT

@@ -41,7 +41,7 @@ class Found:
     ratings: Path
     items: Path | None
     description: str
-    best_rmse: float | None = None  # of generated data: what a perfect model would reach
+    best_rmse: list | None = None  # of generated data, fold by fold: what a perfect model would reach
 
 
 @dataclass
@@ -59,7 +59,10 @@ class Consent:
         if not self.interactive:
             say("Nobody is here to accept them (--accept-licence does); not downloaded.")
             return False
-        answer = input("Download it under these terms? [y/N] ")
+        try:
+            answer = input("Download it under these terms? [y/N] ")
+        except EOFError:
+            answer = ""
         return answer.strip().lower() in ("y", "yes")
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import subprocess
 from pathlib import Path
 
-from . import data, report, titles, work_dir
+from . import data, report, work_dir
 from .children import Loop
 from .errors import JobFailed
 from .job import Job, Plan
@@ -34,62 +34,65 @@ class Quickstart:
             write_json(self._options.json, figures)
 
     def _one_fold(self):
+        found = self._find_data()
         directory = work_dir.create(self._options.work_dir, PROJECT)
-        plan = self._plan(self._find_data(directory), self._options.fold)
+        plan = self._plan(found or self._generate(directory / "data"), self._options.fold)
         self._say(report.describe_plan(plan))
-        return self._train(plan, directory, full_report=True)
+        with self._job(plan, directory) as job:
+            self._start_servers(job, plan)
+            result = self._train(job, plan, directory)
+            scores = self._evaluate(job, plan)
+            self._nearest(job, plan)
+            self._say()
+            self._say(report.describe_tables(directory, job.servers))
+            self._serve(job)
+        return self._figures(plan, directory, scores, result)
 
     def _all_folds(self):
+        found = self._find_data()
         directory = work_dir.create(self._options.work_dir, PROJECT)
-        found = self._find_data(directory)
+        found = found or self._generate(directory / "data")
         rows = []
         for fold in range(self._options.folds):
             plan = self._plan(found, fold)
             self._say(report.describe_plan(plan))
             part = directory / f"fold-{fold}"
             part.mkdir()
-            rows.append({"fold": fold, **self._train(plan, part, full_report=False)})
-        mean = {key: sum(row[key] for row in rows) / len(rows) for key in FIGURES}
-        self._say(report.describe_folds(rows, mean))
-        return {**rows[0], **mean, "fold": None, "restarts": sum(row["restarts"] for row in rows), "each_fold": rows}
-
-    def _train(self, plan, directory, full_report):
-        work_dir.save_plan(directory, plan)
-        with self._job(plan, directory) as job:
-            self._start_servers(job, plan)
-            self._say(f"training  {report.plural(plan.workers, 'worker')}")
-            self._say.begin_bar()
-            result = job.train()
-            self._say.end_bar()
-            self._say(report.describe_training(result))
-            plan.epochs = result.epochs
-            work_dir.save_plan(directory, plan)
-            scores = self._evaluate(job, plan)
-            if full_report:
-                self._nearest(job, plan)
-                self._say()
-                self._say(report.describe_tables(directory, job.servers))
-                self._serve(job)
-            return self._figures(plan, directory, scores, result)
+            with self._job(plan, part) as job:
+                job.start_servers()
+                result = self._train(job, plan, part)
+                scores = job.run_tool("evaluate")[0]
+            self._say(f"RMSE      {scores['rmse']:.4f}\n")
+            rows.append(self._figures(plan, part, scores, result))
+        figures = report.mean_of_folds(rows, FIGURES, directory)
+        self._say(report.describe_folds(figures))
+        return figures
 
     def _resume(self, directory):
         plan = work_dir.load_plan(directory, self._options.bin_dir)
         self._say(report.describe_plan(plan))
+        result = None
         with self._job(plan, directory) as job:
             self._start_servers(job, plan)
-            result = None
             if self._options.epochs:
                 first_epoch = plan.epochs or 0
                 plan.epochs = first_epoch + self._options.epochs
-                self._say.begin_bar()
-                result = job.train(first_epoch)
-                self._say.end_bar()
-                self._say(report.describe_training(result))
-                work_dir.save_plan(directory, plan)
+                result = self._train(job, plan, directory, first_epoch)
             scores = self._evaluate(job, plan)
             self._nearest(job, plan)
             self._serve(job)
-            return self._figures(plan, directory, scores, result)
+        return self._figures(plan, directory, scores, result)
+
+    def _train(self, job, plan, directory, first_epoch=0):
+        work_dir.save_plan(directory, plan)
+        self._say(f"training  {report.plural(plan.workers, 'worker')}")
+        self._say.begin_bar()
+        result = job.train(first_epoch)
+        self._say.end_bar()
+        self._say(report.describe_training(result))
+        plan.epochs = result.epochs
+        work_dir.save_plan(directory, plan)
+        return result
 
     def _job(self, plan, directory):
         if self._loop is None:  # from here on signals are events
@@ -109,8 +112,7 @@ class Quickstart:
     def _nearest(self, job, plan):
         if plan.items is None:
             return
-        wanted = [flag for title in titles.pick(plan.items) for flag in ("--title", title)]
-        answers = job.run_tool("nearest", "--items", str(plan.items), *wanted)
+        answers = job.run_tool("nearest", "--items", str(plan.items))
         self._say()
         self._say(report.describe_nearest(answers))
 
@@ -120,20 +122,23 @@ class Quickstart:
             self._say(f"Serving on {' '.join(job.endpoints)}; Ctrl-C stops.")
             job.serve()
 
-    def _find_data(self, directory):
+    def _find_data(self):
+        """None: ratings have to be generated."""
         options = self._options
-        if not options.generated:
-            consent = data.Consent(options.accept_licence, data.stdin_is_a_person())
-            found = data.find(options.data, consent, PROJECT, self._say)
-            if found:
-                return found
+        if options.generated:
+            return None
+        consent = data.Consent(options.accept_licence, data.stdin_is_a_person())
+        found = data.find(options.data, consent, PROJECT, self._say)
+        if not found:
             self._say("Training on generated ratings instead: figures say nothing about movies.")
-        return self._generate(directory / "data")
+        return found
 
     def _generate(self, folder):
         folder.mkdir()
-        seed = [] if self._options.seed is None else ["--seed", str(self._options.seed)]
-        argv = [str(self._options.bin_dir / "rowhouse-worker"), "generate", "--out", str(folder), "--json", *seed]
+        flags = ["--out", str(folder), "--folds", str(self._options.folds), "--json"]
+        if self._options.seed is not None:
+            flags += ["--seed", str(self._options.seed)]
+        argv = [str(self._options.bin_dir / "rowhouse-worker"), "generate", *flags]
         run = subprocess.run(argv, capture_output=True, text=True, check=False)
         if run.returncode != 0:
             raise JobFailed(f"rowhouse-worker generate failed: {run.stderr.strip()}")
@@ -156,7 +161,7 @@ class Quickstart:
             folds=options.folds,
             data=found.description,
             epochs=options.epochs,
-            best_rmse=found.best_rmse,
+            best_rmse=found.best_rmse and found.best_rmse[fold],
             model_flags=flags,
         )
 

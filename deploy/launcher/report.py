@@ -69,9 +69,17 @@ def describe_tables(work_dir, servers):
     return "\n".join(lines)
 
 
-def describe_folds(rows, mean):
-    lines = ["RMSE on held-out ratings, fold by fold"]
-    lines += [f"  fold {row['fold']}    {row['rmse']:.4f}" for row in rows]
-    lines.append(f"  mean      {mean['rmse']:.4f}")
-    lines.append(f"  (biases only {mean['rmse_bias_only']:.4f}, global mean {mean['rmse_global_mean']:.4f})")
+def mean_of_folds(rows, keys, directory):
+    """The figures of a run over all folds: means, and each fold's own."""
+    mean = {key: sum(row[key] for row in rows) / len(rows) for key in keys}
+    restarts = sum(row["restarts"] for row in rows)
+    whole = {"fold": None, "restarts": restarts, "work_dir": str(directory), "each_fold": rows}
+    return {**rows[0], **mean, **whole}
+
+
+def describe_folds(figures):
+    lines = ["RMSE on held-out ratings"]
+    lines += [f"  fold {row['fold']}                {row['rmse']:.4f}" for row in figures["each_fold"]]
+    rows = [("mean", "rmse"), ("biases only, mean", "rmse_bias_only"), ("global mean, mean", "rmse_global_mean")]
+    lines += [f"  {name:<22}{figures[key]:.4f}" for name, key in rows]
     return "\n".join(lines)

@@ -40,7 +40,6 @@ def _fresh(parent):
 
 
 def save_plan(work_dir, plan):
-    (work_dir / "logs").mkdir(exist_ok=True)
     value = {"format": FORMAT, **dataclasses.asdict(plan)}
     for name in ("bin_dir", "ratings", "items"):
         value[name] = None if value[name] is None else str(value[name])

@@ -1,9 +1,9 @@
 // One connection to a shard, after the lobby's greeting: a coroutine that reads requests and one
 // that writes answers.
 //
-// Reading pauses while too many bytes are in flight or the shard's log does not keep up; a peer that
-// takes no bytes for write_timeout_ms is cut off. A stream that cannot be decoded gets an error
-// frame and is closed.
+// Reading pauses while too many bytes are in flight or the shard's log does not keep up; a peer
+// that takes no bytes for write_timeout_ms is cut off. A stream that cannot be decoded gets an
+// error frame and is closed.
 //
 // Threading: the shard's thread.
 #pragma once
@@ -52,7 +52,7 @@ class Session : public std::enable_shared_from_this<Session> {
   uint64_t in_flight_bytes_ = 0;
   bool finishing_ = false;
   bool closed_ = false;
-  asio::steady_timer resume_;    // wakes Read
+  asio::steady_timer resume_;          // wakes Read
   asio::steady_timer outgoing_ready_;  // wakes Write
   asio::steady_timer write_deadline_;
 };

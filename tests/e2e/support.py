@@ -52,6 +52,7 @@ class EndToEnd(unittest.TestCase):
 
     def setUp(self):
         self.mark = uuid.uuid4().hex
+        self.processes = []
         self.folder = Path(tempfile.mkdtemp(prefix="rowhouse-e2e-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.addCleanup(self._end_leftovers)
@@ -59,6 +60,8 @@ class EndToEnd(unittest.TestCase):
     def _end_leftovers(self):
         for pid in self.left_over():
             os.kill(pid, signal.SIGKILL)
+        for process in self.processes:
+            process.wait()
 
     def start(self, argv, **options):
         """A process in a session of its own; its output is in self.output(process) once it has ended."""
@@ -75,6 +78,7 @@ class EndToEnd(unittest.TestCase):
             **options,
         )
         process.output_file = output
+        self.processes.append(process)
         return process
 
     def output(self, process):

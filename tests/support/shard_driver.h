@@ -1,0 +1,107 @@
+// Drives a shard without sockets or threads: carries out its effects on storage in memory, at once
+// or when the test says so.
+//
+//   ShardDriver driver;
+//   ASSERT_TRUE(driver.Start().ok());
+//   const Reply reply = driver.Send(Op::kPull, PullBody(...));
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/wire/archive.h"
+#include "common/wire/control.h"
+#include "common/wire/data.h"
+#include "ps/shard.h"
+#include "ps/shard_storage.h"
+#include "storage/memory_disk_tier.h"
+#include "storage/memory_log_files.h"
+#include "tests/support/frames.h"
+
+namespace rowhouse {
+
+struct Reply {
+  bool answered = false;
+  ReceivedFrame frame;
+  absl::Status status;  // of an error answer
+
+  template <typename T>
+  T As() const {
+    T value;
+    std::memcpy(static_cast<void*>(&value), frame.body.data(), sizeof(T));
+    return value;
+  }
+  std::vector<float> Rows() const;  // of a pull answer
+};
+
+class ShardDriver {
+ public:
+  struct Options {
+    ShardLimits limits;
+    ShardIdentity identity{Timeline(1), ShardId(0), 1, 14};
+    bool run_log_jobs = true;  // false: they wait for RunLogJobs()
+  };
+  ShardDriver() : ShardDriver(Options()) {}
+  explicit ShardDriver(Options options);
+
+  // Brings the shard up from what the storage holds; also after Stop or Crash.
+  absl::Status Start();
+  // An orderly stop: true when the shard reported that everything is written.
+  bool Stop();
+  // The shard is gone; written bytes stay.
+  void Crash() { shard_.reset(); }
+
+  Reply Send(Op op, std::span<const std::byte> body);
+  template <typename Message>
+  Reply SendControl(Op op, const Message& message) {
+    return Send(op, EncodeControl(message));
+  }
+  // Answer to an earlier request that had to wait.
+  Reply Late(uint64_t request_id);
+  uint64_t last_request_id() const { return next_request_ - 1; }
+
+  // Common requests that must succeed.
+  void Create(const TableSpec& spec);
+  void Open(ClientId client, Incarnation incarnation);
+  std::vector<float> Pull(const TableSpec& spec, std::vector<Key> keys);
+
+  void set_run_log_jobs(bool run) { options_.run_log_jobs = run; }
+  void RunJobs();
+  void Retry();
+
+  Shard& shard() { return *shard_; }
+  MemoryLogFiles& files() { return *static_cast<MemoryLogFiles*>(storage_.files.get()); }
+  DiskTier& disk() { return *storage_.disk; }
+  uint64_t CounterValue(std::string_view name) const;
+  // Every entry of the disk tier.
+  std::map<std::string, std::string> DiskContents() const;
+
+ private:
+  void Perform(Effects effects);
+  bool RunOneJob();
+
+  Options options_;
+  RefusalCounters counters_;
+  ShardStorage storage_;
+  std::unique_ptr<Shard> shard_;
+  std::optional<LogJob> log_job_;
+  std::optional<FileJob> file_job_;
+  bool flush_step_ = false;
+  bool retry_ = false;
+  bool stopped_ = false;
+  uint64_t next_request_ = 1;
+  std::map<uint64_t, Reply> replies_;
+};
+
+// The section of one table, for a request.
+TestSection SectionOf(const TableSpec& spec, std::vector<Key> keys,
+                      std::vector<float> gradients = {});
+
+}  // namespace rowhouse

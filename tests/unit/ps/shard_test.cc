@@ -1,0 +1,281 @@
+// The shard as a state machine, on storage in memory: no socket, no thread.
+#include "ps/shard.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "common/refusal.h"
+#include "storage/initializer.h"
+#include "tests/support/shard_driver.h"
+
+namespace rowhouse {
+namespace {
+
+using testing::HasSubstr;
+
+TableSpec Spec(std::string name = "user", uint32_t dim = 4) {
+  TableSpec spec;
+  spec.name = std::move(name);
+  spec.dim = dim;
+  spec.seed = 5;
+  spec.initializer = Initializer::Normal(0, 0.1f);
+  spec.adagrad.lr = 0.1;
+  spec.adagrad.lr_decay = 0.01;
+  return spec;
+}
+
+std::vector<float> InitialOf(const TableSpec& spec, Key key) {
+  std::vector<float> row(spec.dim);
+  InitialWeights(spec.initializer, spec.seed, TableIdOf(spec.name), key, row);
+  return row;
+}
+
+class ShardTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(driver_.Start().ok());
+    driver_.Create(spec_);
+    driver_.Open(ClientId(7), Incarnation(1));
+  }
+
+  TestPush PushOf(uint64_t sequence, std::vector<Key> keys, float gradient = 1) {
+    TestPush push;
+    push.sequence = Sequence(sequence);
+    push.step = Step(sequence);
+    const std::vector<float> gradients(keys.size() * spec_.dim, gradient);
+    push.sections = {SectionOf(spec_, std::move(keys), gradients)};
+    return push;
+  }
+  Reply Push(const TestPush& push) { return driver_.Send(Op::kPush, PushBody(push)); }
+
+  // Refused for `reason` with a message that holds `text`, and nothing changed.
+  void ExpectRefused(const TestPush& push, RefusalReason reason, const std::string& text) {
+    const uint64_t lsn = driver_.CounterValue("last_lsn");
+    const uint64_t rows = driver_.CounterValue("rows");
+    const Reply reply = Push(push);
+    EXPECT_EQ(ReasonOf(reply.status), reason) << reply.status;
+    EXPECT_THAT(std::string(reply.status.message()), HasSubstr(text));
+    EXPECT_EQ(driver_.CounterValue("last_lsn"), lsn);
+    EXPECT_EQ(driver_.CounterValue("rows"), rows);
+  }
+
+  TableSpec spec_ = Spec();
+  ShardDriver driver_;
+};
+
+TEST_F(ShardTest, PullsInitialValuesAndCreatesNothing) {
+  const auto rows = driver_.Pull(spec_, {Key(1), Key(1), Key(~0ull)});
+  const auto first = InitialOf(spec_, Key(1));
+  EXPECT_EQ(std::vector<float>(rows.begin(), rows.begin() + 4), first);
+  EXPECT_EQ(std::vector<float>(rows.begin() + 4, rows.begin() + 8), first);
+  EXPECT_EQ(std::vector<float>(rows.begin() + 8, rows.end()), InitialOf(spec_, Key(~0ull)));
+  EXPECT_EQ(driver_.CounterValue("rows"), 0u);
+}
+
+TEST_F(ShardTest, APushIsSeenByTheNextPull) {
+  ASSERT_TRUE(Push(PushOf(1, {Key(1)})).status.ok());
+  const auto initial = InitialOf(spec_, Key(1));
+  const float rate = EffectiveLearningRate(spec_.adagrad, Step(1));
+  const float expected = initial[0] - (rate * 1.0f) / (std::sqrt(1.0f) + 1e-10f);
+  EXPECT_EQ(driver_.Pull(spec_, {Key(1)})[0], expected);
+}
+
+TEST_F(ShardTest, ARetriedPushIsAnsweredWithItsLsnAndNotAppliedAgain) {
+  const Reply first = Push(PushOf(1, {Key(1)}));
+  const auto rows = driver_.Pull(spec_, {Key(1)});
+  const Reply again = Push(PushOf(1, {Key(1)}));
+  EXPECT_EQ(again.As<PushAnswer>().lsn, first.As<PushAnswer>().lsn);
+  EXPECT_EQ(again.As<PushAnswer>().duplicate, 1u);
+  EXPECT_EQ(driver_.Pull(spec_, {Key(1)}), rows);
+}
+
+TEST_F(ShardTest, TheWindowOutlivesAnOrderlyStopAndACrash) {
+  const Reply first = Push(PushOf(1, {Key(1)}));
+  const auto rows = driver_.Pull(spec_, {Key(1)});
+  ASSERT_TRUE(driver_.Stop());
+  ASSERT_TRUE(driver_.Start().ok());
+  EXPECT_EQ(Push(PushOf(1, {Key(1)})).As<PushAnswer>().lsn, first.As<PushAnswer>().lsn);
+  ASSERT_TRUE(Push(PushOf(2, {Key(1)})).status.ok());
+  driver_.Crash();
+  ASSERT_TRUE(driver_.Start().ok());
+  EXPECT_EQ(Push(PushOf(2, {Key(1)})).As<PushAnswer>().duplicate, 1u);
+  EXPECT_EQ(driver_.CounterValue("rows"), 1u);
+}
+
+TEST_F(ShardTest, StopAndStartGiveTheSameRows) {
+  std::vector<Key> keys;
+  for (uint64_t i = 0; i < 500; ++i) keys.push_back(Key(i * i));
+  for (uint64_t s = 1; s <= 5; ++s) ASSERT_TRUE(Push(PushOf(s, keys, 0.5f)).status.ok());
+  const auto rows = driver_.Pull(spec_, keys);
+  ASSERT_TRUE(driver_.Stop());
+  const auto disk = driver_.DiskContents();
+  ASSERT_TRUE(driver_.Start().ok());
+  EXPECT_EQ(driver_.Pull(spec_, keys), rows);
+  ASSERT_TRUE(driver_.Stop());
+  EXPECT_EQ(driver_.DiskContents(), disk);
+}
+
+TEST_F(ShardTest, ReplayOfTheLogGivesTheSameRowsAsAFlush) {
+  std::vector<Key> keys;
+  for (uint64_t i = 0; i < 100; ++i) keys.push_back(Key(i));
+  for (uint64_t s = 1; s <= 5; ++s) ASSERT_TRUE(Push(PushOf(s, keys, 0.5f)).status.ok());
+  const auto rows = driver_.Pull(spec_, keys);
+  driver_.Crash();
+  ASSERT_TRUE(driver_.Start().ok());
+  EXPECT_EQ(driver_.Pull(spec_, keys), rows);
+}
+
+TEST_F(ShardTest, RefusesAnUnknownTable) {
+  TestPush push = PushOf(1, {Key(1)});
+  push.sections[0].table = TableIdOf("item");
+  ExpectRefused(push, RefusalReason::kUnknownTable, "create it first");
+}
+
+TEST_F(ShardTest, RefusesAWrongDimWithBothValues) {
+  TestPush push = PushOf(1, {Key(1)});
+  push.sections[0].dim = 2;
+  push.sections[0].gradients.resize(2);
+  ExpectRefused(push, RefusalReason::kWrongDim,
+                "table 'user': dim is 4 on the server, 2 in this request");
+}
+
+TEST_F(ShardTest, RefusesAWrongGeneration) {
+  TestPush push = PushOf(1, {Key(1)});
+  push.sections[0].generation = Generation(2);
+  ExpectRefused(push, RefusalReason::kWrongGeneration, "generation is 1 on the server, 2");
+}
+
+TEST_F(ShardTest, RefusesRepeatedKeysAndNamesThem) {
+  ExpectRefused(PushOf(1, {Key(5), Key(9), Key(5)}), RefusalReason::kDuplicateKey,
+                "table 'user': key 5 occurs twice in this push, at positions 0 and 2");
+}
+
+TEST_F(ShardTest, RefusesGradientsThatAreNotFiniteOrTooLargeAndNamesTheKey) {
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity(), 2e15f, -2e15f}) {
+    TestPush push = PushOf(1, {Key(5), Key(9)});
+    push.sections[0].gradients[6] = bad;
+    ExpectRefused(push, RefusalReason::kBadGradient, "table 'user': key 9: gradient element 2");
+  }
+}
+
+TEST_F(ShardTest, RefusesStepZero) {
+  TestPush push = PushOf(1, {Key(1)});
+  push.step = Step(0);
+  ExpectRefused(push, RefusalReason::kBadStep, "step is 0");
+}
+
+TEST_F(ShardTest, RefusesAnEpochThatIsNotItsOwn) {
+  TestPush push = PushOf(1, {Key(1)});
+  push.epoch = Epoch(9);
+  ExpectRefused(push, RefusalReason::kStaleEpoch, "epoch is 1 on the server, 9");
+}
+
+TEST_F(ShardTest, RefusesAFencedIncarnation) {
+  driver_.Open(ClientId(7), Incarnation(2));
+  ExpectRefused(PushOf(1, {Key(1)}), RefusalReason::kFenced, "replaced by 2");
+}
+
+TEST_F(ShardTest, RefusesAConflictingSpecWithBothValues) {
+  TableSpec other = spec_;
+  other.dim = 8;
+  const Reply reply = driver_.SendControl(Op::kCreateTable, CreateTable{other});
+  EXPECT_EQ(ReasonOf(reply.status), RefusalReason::kTableConflict);
+  EXPECT_THAT(std::string(reply.status.message()),
+              HasSubstr("dim is 4 on the server, 8 in this request"));
+}
+
+TEST_F(ShardTest, CreatingTheSameTableAgainChangesNothing) {
+  const uint64_t lsn = driver_.CounterValue("last_lsn");
+  driver_.Create(spec_);
+  EXPECT_EQ(driver_.CounterValue("last_lsn"), lsn);
+}
+
+TEST_F(ShardTest, AnswersAPushOnlyWhenItsRecordIsWritten) {
+  driver_.set_run_log_jobs(false);
+  EXPECT_FALSE(Push(PushOf(1, {Key(1)})).answered);
+  const uint64_t push_id = driver_.last_request_id();
+  EXPECT_NE(driver_.Pull(spec_, {Key(1)}), InitialOf(spec_, Key(1)));  // applied all the same
+  driver_.RunJobs();
+  EXPECT_TRUE(driver_.Late(push_id).answered);
+}
+
+TEST_F(ShardTest, APushOfDurabilityMemoryIsAnsweredAtOnce) {
+  TableSpec spec = Spec("fast");
+  spec.durability = Durability::kMemory;
+  driver_.Create(spec);
+  driver_.set_run_log_jobs(false);
+  TestPush push;
+  push.sections = {SectionOf(spec, {Key(1)}, std::vector<float>(4, 1))};
+  EXPECT_TRUE(Push(push).answered);
+}
+
+TEST_F(ShardTest, WhenTheLogFailsPushesAreRefusedPullsGoOnAndServiceResumes) {
+  driver_.files().SetDiskBytesMax(0);
+  const Reply first = Push(PushOf(1, {Key(1)}));
+  EXPECT_EQ(ReasonOf(first.status), RefusalReason::kLogUnavailable);
+  EXPECT_TRUE(IsRetryable(first.status));
+  EXPECT_EQ(ReasonOf(Push(PushOf(2, {Key(2)})).status), RefusalReason::kLogUnavailable);
+  const auto rows = driver_.Pull(spec_, {Key(1)});
+
+  driver_.files().SetDiskBytesMax(1 << 30);
+  driver_.Retry();
+  const Reply again = Push(PushOf(1, {Key(1)}));
+  EXPECT_TRUE(again.status.ok()) << again.status;
+  EXPECT_EQ(again.As<PushAnswer>().duplicate, 1u);
+  EXPECT_EQ(driver_.Pull(spec_, {Key(1)}), rows);
+}
+
+TEST_F(ShardTest, RefusesEverythingWhileStopping) {
+  Effects effects;
+  driver_.shard().OnStop(&effects);
+  EXPECT_EQ(ReasonOf(Push(PushOf(1, {Key(1)})).status), RefusalReason::kStopping);
+}
+
+TEST(ShardFlush, ABackgroundFlushTrimsTheLogAndLosesNothing) {
+  ShardDriver::Options options;
+  options.limits.flush_log_bytes = 1 << 14;
+  options.limits.flush_step_rows = 7;
+  options.limits.flush_file_rows = 50;
+  ShardDriver driver(options);
+  ASSERT_TRUE(driver.Start().ok());
+  const TableSpec spec = Spec();
+  driver.Create(spec);
+  driver.Open(ClientId(7), Incarnation(1));
+  std::vector<Key> keys;
+  for (uint64_t i = 0; i < 200; ++i) keys.push_back(Key(i));
+  for (uint64_t s = 1; s <= 20; ++s) {
+    TestPush push;
+    push.sequence = push.unretried_below = Sequence(s);
+    push.sections = {SectionOf(spec, keys, std::vector<float>(keys.size() * 4, 0.25f))};
+    ASSERT_TRUE(driver.Send(Op::kPush, PushBody(push)).status.ok());
+  }
+  EXPECT_GT(driver.CounterValue("flushes"), 2u);
+  EXPECT_GT(driver.CounterValue("watermark"), 10u);
+  const auto rows = driver.Pull(spec, keys);
+  driver.Crash();
+  ASSERT_TRUE(driver.Start().ok());
+  EXPECT_EQ(driver.Pull(spec, keys), rows);
+}
+
+TEST(ShardOwnership, RefusesKeysOfAnotherShard) {
+  ShardDriver::Options options;
+  options.identity.shard_count = 2;
+  ShardDriver driver(options);
+  ASSERT_TRUE(driver.Start().ok());
+  const TableSpec spec = Spec();
+  driver.Create(spec);
+  Key foreign(0);
+  while (SlotMap(2).ShardOf(TableIdOf(spec.name), foreign) == ShardId(0)) {
+    foreign = Key(foreign.value() + 1);
+  }
+  const TestSection section = SectionOf(spec, {foreign});
+  const Reply reply = driver.Send(Op::kPull, PullBody({&section, 1}));
+  EXPECT_EQ(ReasonOf(reply.status), RefusalReason::kWrongShard);
+  EXPECT_THAT(std::string(reply.status.message()), HasSubstr("belongs to shard 1"));
+}
+
+}  // namespace
+}  // namespace rowhouse

@@ -1,0 +1,28 @@
+// What is wrong with a call can be seen before anything is sent: shapes, tables named twice,
+// options.
+//
+// Threading: free functions, no state.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "worker/client.h"
+
+namespace rowhouse {
+
+// How a table is called in messages: "table 'user'".
+using TableNamer = std::function<std::string(TableId)>;
+
+// Errors: kWrongDim, kTooManyKeys; invalid argument where an array's size does not fit its keys or
+//   a table occurs twice. Messages name the table.
+absl::Status CheckParts(std::span<const PullPart> parts, const TableNamer& name);
+absl::Status CheckParts(std::span<const PushPart> parts, const TableNamer& name);
+
+// Errors: invalid argument, naming the option, its value and its bounds.
+absl::Status CheckOptions(const ClientOptions& options);
+
+}  // namespace rowhouse

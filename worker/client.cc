@@ -1,0 +1,246 @@
+#include "worker/client.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "common/fingerprint.h"
+#include "common/refusal.h"
+#include "common/slot_map.h"
+#include "common/status_macros.h"
+#include "common/wire/archive.h"
+#include "worker/call_checks.h"
+#include "worker/client_loop.h"
+#include "worker/pull_plan.h"
+#include "worker/push_plan.h"
+#include "worker/push_window.h"
+
+namespace rowhouse {
+namespace {
+
+std::future<absl::Status> Ready(absl::Status status) {
+  std::promise<absl::Status> promise;
+  promise.set_value(std::move(status));
+  return promise.get_future();
+}
+
+// How many calls may be open; callers beyond wait.
+class InFlight {
+ public:
+  explicit InFlight(uint32_t count_max) : free_(count_max) {}
+
+  void Acquire() {
+    std::unique_lock lock(mutex_);
+    freed_.wait(lock, [this] { return free_ > 0; });
+    --free_;
+  }
+  void Release() {
+    const std::lock_guard lock(mutex_);
+    ++free_;
+    freed_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  uint32_t free_;
+};
+
+template <typename Message>
+Request ControlRequest(ShardId shard, Op op, const Message& message) {
+  Request request;
+  request.shard = shard;
+  request.op = op;
+  request.head = HeadWithRoom(EncodeControl(message));
+  return request;
+}
+
+class ShardedClient : public Client {
+ public:
+  ShardedClient(const ClientOptions& options, std::unique_ptr<ClientLoop> loop)
+      : options_(options),
+        slots_(loop->cluster().shard_count, loop->cluster().epoch),
+        in_flight_(options.requests_in_flight_max),
+        loop_(std::move(loop)) {}
+
+  absl::StatusOr<Table> CreateTable(const TableSpec& spec) override;
+  std::future<absl::Status> Pull(Step step, std::vector<PullPart> parts) override;
+  std::future<absl::Status> Push(Step step, std::vector<PushPart> parts) override;
+  absl::StatusOr<std::vector<StatsAnswer>> Stats() override;
+  uint32_t shard_count() const override { return slots_.shard_count(); }
+
+ private:
+  // Asks every shard the same thing; answers by shard id.
+  template <typename Answer, typename Message>
+  absl::StatusOr<std::vector<Answer>> AskAll(std::string what, Op op, const Message& message);
+  std::future<absl::Status> Send(std::shared_ptr<Call> call, bool is_push);
+  // REQUIRES: order_mutex_ held.
+  void Number(Call* call, bool is_push);
+
+  void Remember(const Table& table, const std::string& name);
+  std::string NameOf(TableId table) const;
+  TableNamer Namer() const {
+    return [this](TableId table) { return NameOf(table); };
+  }
+
+  const ClientOptions options_;
+  const SlotMap slots_;
+
+  InFlight in_flight_;
+  // Whoever holds it numbers a call and hands it to the loop: the order of calls is that of
+  // numbers.
+  std::mutex order_mutex_;
+  uint64_t last_request_id_ = 0;
+  // Taken inside order_mutex_, and alone by the loop when a push ends.
+  std::mutex window_mutex_;
+  PushWindow window_;
+
+  mutable std::mutex names_mutex_;
+  std::map<TableId, std::string> names_;
+
+  // Last, so that it is destroyed first: calls that it ends still find the members above.
+  const std::unique_ptr<ClientLoop> loop_;
+};
+
+void ShardedClient::Remember(const Table& table, const std::string& name) {
+  const std::lock_guard lock(names_mutex_);
+  names_[table.id] = name;
+}
+
+std::string ShardedClient::NameOf(TableId table) const {
+  const std::lock_guard lock(names_mutex_);
+  const auto found = names_.find(table);
+  if (found == names_.end()) return absl::StrFormat("table with id %#x", table.value());
+  return StrCat("table '", found->second, "'");
+}
+
+std::future<absl::Status> ShardedClient::Pull(Step step, std::vector<PullPart> parts) {
+  if (absl::Status status = CheckParts(parts, Namer()); !status.ok()) return Ready(status);
+  auto requests = PlanPull(step, std::move(parts), slots_, loop_->cluster().limits);
+  if (!requests.ok()) return Ready(requests.status());
+  auto call = std::make_shared<Call>();
+  call->what = StrCat("pull for step ", step.value());
+  call->requests = *std::move(requests);
+  return Send(std::move(call), false);
+}
+
+std::future<absl::Status> ShardedClient::Push(Step step, std::vector<PushPart> parts) {
+  if (step.value() == 0) {
+    return Ready(Refuse(RefusalReason::kBadStep, "push: step is 0; steps count from 1"));
+  }
+  if (absl::Status status = CheckParts(parts, Namer()); !status.ok()) return Ready(status);
+  auto requests = PlanPush(step, std::move(parts), slots_, loop_->cluster().limits);
+  if (!requests.ok()) return Ready(requests.status());
+  auto call = std::make_shared<Call>();
+  call->what = StrCat("push of step ", step.value());
+  call->requests = *std::move(requests);
+  return Send(std::move(call), true);
+}
+
+std::future<absl::Status> ShardedClient::Send(std::shared_ptr<Call> call, bool is_push) {
+  if (call->requests.empty()) return Ready(absl::OkStatus());
+  auto promise = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> future = promise->get_future();
+  in_flight_.Acquire();
+  call->done = [this, promise](absl::Status status) {
+    in_flight_.Release();
+    promise->set_value(std::move(status));
+  };
+  const std::lock_guard lock(order_mutex_);
+  Number(call.get(), is_push);
+  loop_->Submit(std::move(call));
+  return future;
+}
+
+void ShardedClient::Number(Call* call, bool is_push) {
+  call->unanswered = call->requests.size();
+  call->deadline =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.request_timeout_ms);
+  if (is_push) {
+    PushIdentity identity;
+    identity.client = options_.client;
+    identity.incarnation = loop_->incarnation();
+    identity.mark = loop_->mark();
+    {
+      const std::lock_guard lock(window_mutex_);
+      identity.sequence = window_.Begin();
+      identity.unretried_below = window_.unretried_below();
+    }
+    call->done = [this, sequence = identity.sequence, done = std::move(call->done)](auto status) {
+      {
+        const std::lock_guard lock(window_mutex_);
+        window_.Finish(sequence);
+      }
+      done(std::move(status));
+    };
+    for (Request& request : call->requests) StampPush(identity, &request);
+  }
+  for (Request& request : call->requests) SealFrame(&request, ++last_request_id_);
+}
+
+template <typename Answer, typename Message>
+absl::StatusOr<std::vector<Answer>> ShardedClient::AskAll(std::string what, Op op,
+                                                          const Message& message) {
+  auto answers = std::make_shared<std::vector<Answer>>(shard_count());
+  auto call = std::make_shared<Call>();
+  call->what = std::move(what);
+  for (uint32_t i = 0; i < shard_count(); ++i) {
+    Request request = ControlRequest(ShardId(i), op, message);
+    request.accept = [answers, i](std::span<const std::byte> body) -> absl::Status {
+      ASSIGN_OR_RETURN((*answers)[i], DecodeControl<Answer>(body));
+      return absl::OkStatus();
+    };
+    call->requests.push_back(std::move(request));
+  }
+  RETURN_IF_ERROR(Send(std::move(call), false).get());
+  return *std::move(answers);
+}
+
+absl::StatusOr<Table> ShardedClient::CreateTable(const TableSpec& spec) {
+  rowhouse::CreateTable message;
+  message.spec = spec;
+  ASSIGN_OR_RETURN(auto answers, AskAll<CreateTableAnswer>(StrCat("create table '", spec.name, "'"),
+                                                           Op::kCreateTable, message));
+  for (uint32_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].table != TableIdOf(spec.name)) {
+      return Refuse(RefusalReason::kMalformed, "create table '", spec.name, "': shard ", i,
+                    " answers with the id of another table");
+    }
+    if (answers[i].generation != answers[0].generation) {
+      return Refuse(RefusalReason::kWrongGeneration, "create table '", spec.name,
+                    "': generation is ", answers[0].generation.value(), " on shard 0, ",
+                    answers[i].generation.value(), " on shard ", i);
+    }
+  }
+  const Table table{answers[0].table, answers[0].generation, spec.dim};
+  Remember(table, spec.name);
+  return table;
+}
+
+absl::StatusOr<std::vector<StatsAnswer>> ShardedClient::Stats() {
+  return AskAll<StatsAnswer>("stats", Op::kStats, rowhouse::Stats());
+}
+
+uint64_t SystemRandom() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  if (options.random_seed == 0) options.random_seed = SystemRandom();
+  if (options.client.value() == 0) {
+    // Any id but 0: that one means "none".
+    options.client = ClientId(std::max<uint64_t>(1, Mix64(options.random_seed)));
+  }
+  ASSIGN_OR_RETURN(auto loop, ClientLoop::Connect(options));
+  return std::unique_ptr<Client>(std::make_unique<ShardedClient>(options, std::move(loop)));
+}
+
+}  // namespace rowhouse

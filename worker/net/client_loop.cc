@@ -1,0 +1,179 @@
+#include "worker/client_loop.h"
+
+#include <glog/logging.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <future>
+#include <map>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/refusal.h"
+#include "worker/net/cluster_connector.h"
+#include "worker/net/shard_link.h"
+
+namespace rowhouse {
+namespace {
+
+absl::Status FailureOf(std::exception_ptr error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return absl::InternalError(StrCat("the client's event loop failed: ", e.what()));
+  } catch (...) {
+    return absl::InternalError("the client's event loop failed");
+  }
+}
+
+class AsioClientLoop : public ClientLoop {
+ public:
+  explicit AsioClientLoop(const ClientOptions& options)
+      : options_(options), work_(asio::make_work_guard(io_)), deadline_timer_(io_) {
+    identity_.client = options.client;
+    events_.fatal = [this](const absl::Status& status) { Fail(status); };
+    events_.mark = [this](Mark mark) { RaiseMark(mark); };
+    thread_ = std::thread([this] { io_.run(); });
+  }
+
+  ~AsioClientLoop() override {
+    asio::post(io_, [this] {
+      Fail(absl::CancelledError("the client was closed before the answer came"));
+      work_.reset();
+    });
+    thread_.join();
+  }
+
+  absl::Status ConnectAll() {
+    // Shared: set_value may still be at work when the caller has gone on.
+    auto connected = std::make_shared<std::promise<absl::Status>>();
+    std::future<absl::Status> future = connected->get_future();
+    ClusterConnector connector(io_.get_executor(), options_, events_);
+    asio::co_spawn(io_, connector.Connect(&cluster_, &identity_, &links_),
+                   [this, connected](std::exception_ptr error, absl::Status status) {
+                     if (error != nullptr) status = FailureOf(error);
+                     if (status.ok()) StartLinks();
+                     connected->set_value(std::move(status));
+                   });
+    return future.get();
+  }
+
+  const ClusterView& cluster() const override { return cluster_; }
+  Incarnation incarnation() const override { return identity_.incarnation; }
+  Mark mark() const override { return Mark(mark_.load(std::memory_order_relaxed)); }
+
+  void Submit(std::shared_ptr<Call> call) override {
+    asio::post(io_, [this, call = std::move(call)]() mutable { Begin(std::move(call)); });
+  }
+
+ private:
+  void StartLinks() {
+    for (const auto& link : links_) {
+      asio::co_spawn(io_, link->Run(), [this](std::exception_ptr error) {
+        if (error != nullptr) Fail(FailureOf(error));
+      });
+    }
+  }
+
+  void Begin(std::shared_ptr<Call> call) {
+    if (!broken_.ok()) return End(*call, broken_);
+    const uint64_t id = call->requests.front().id;
+    call->done = [this, id, done = std::move(call->done)](absl::Status status) {
+      calls_.erase(id);
+      done(std::move(status));
+    };
+    for (Request& request : call->requests) {
+      links_[request.shard.value()]->Enqueue(call, &request);
+    }
+    calls_.emplace_hint(calls_.end(), id, std::move(call));
+    if (!deadline_armed_) ArmDeadline();
+  }
+
+  // Nothing of the call may be in a link any more.
+  static void End(Call& call, const absl::Status& status) {
+    for (Request& request : call.requests) FinishRequest(&call, &request, status);
+  }
+
+  void ArmDeadline() {
+    deadline_armed_ = !calls_.empty();
+    if (!deadline_armed_) return;
+    deadline_timer_.expires_at(calls_.begin()->second->deadline);
+    deadline_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) ExpireCalls();
+    });
+  }
+
+  void ExpireCalls() {
+    const auto now = std::chrono::steady_clock::now();
+    while (!calls_.empty() && calls_.begin()->second->deadline <= now) {
+      const std::shared_ptr<Call> call = calls_.begin()->second;
+      const absl::Status status = DeadlineOf(*call);
+      for (const auto& link : links_) link->Drop(*call);
+      End(*call, status);
+    }
+    ArmDeadline();
+  }
+
+  absl::Status DeadlineOf(const Call& call) const {
+    for (const Request& request : call.requests) {
+      if (request.state == RequestState::kDone) continue;
+      const ShardLink& link = *links_[request.shard.value()];
+      return Refuse(RefusalReason::kDeadline, call.what, ": no answer from ", link.where(),
+                    " within ", options_.request_timeout_ms,
+                    " ms; last reason: ", link.last_reason());
+    }
+    return absl::InternalError("no request is open");
+  }
+
+  // For good: every open call ends with `status`, and every later one.
+  void Fail(const absl::Status& status) {
+    if (!broken_.ok()) return;
+    broken_ = status;
+    deadline_timer_.cancel();
+    for (const auto& link : links_) link->Stop();
+    for (const auto& [id, call] : std::exchange(calls_, {})) {
+      for (const auto& link : links_) link->Drop(*call);
+      End(*call, status);
+    }
+  }
+
+  void RaiseMark(Mark mark) {
+    if (mark.value() > mark_.load(std::memory_order_relaxed)) {
+      mark_.store(mark.value(), std::memory_order_relaxed);
+    }
+  }
+
+  const ClientOptions options_;
+  std::atomic<uint64_t> mark_{0};  // written by the loop, read by callers
+
+  // The rest belongs to the loop's thread; cluster_ and identity_ are constant once connected.
+  asio::io_context io_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  asio::steady_timer deadline_timer_;
+  ClusterView cluster_;
+  LinkIdentity identity_;
+  LinkEvents events_;
+  std::vector<std::unique_ptr<ShardLink>> links_;
+  // Open calls by their first request's id. There is one timeout, so the first has the first
+  // deadline.
+  std::map<uint64_t, std::shared_ptr<Call>> calls_;
+  bool deadline_armed_ = false;
+  absl::Status broken_;
+  std::thread thread_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Connect(const ClientOptions& options) {
+  auto loop = std::make_unique<AsioClientLoop>(options);
+  absl::Status connected = loop->ConnectAll();
+  if (!connected.ok()) return connected;
+  return std::unique_ptr<ClientLoop>(std::move(loop));
+}
+
+}  // namespace rowhouse

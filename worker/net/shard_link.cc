@@ -1,0 +1,247 @@
+#include "worker/net/shard_link.h"
+
+#include <glog/logging.h>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <utility>
+
+#include "common/refusal.h"
+#include "common/status_macros.h"
+#include "worker/net/control_exchange.h"
+#include "worker/net/waits.h"
+#include "worker/status_text.h"
+
+namespace rowhouse {
+namespace {
+
+using asio::experimental::awaitable_operators::operator||;
+
+// Asio hands at most 64 buffers to one call of the system.
+constexpr size_t kPiecesPerWrite = 60;
+constexpr std::byte kPadding[8] = {};
+
+void AppendBuffers(const Request& request, std::vector<asio::const_buffer>* out) {
+  out->push_back(asio::buffer(request.head.data(), request.head.size()));
+  for (const auto piece : request.pieces) {
+    if (!piece.empty()) out->push_back(asio::buffer(piece.data(), piece.size()));
+  }
+  if (request.padding_bytes != 0) out->push_back(asio::buffer(kPadding, request.padding_bytes));
+}
+
+// Opening the client again helps against "not opened" as a new connection does against a lost one.
+bool NeedsNewConnection(const absl::Status& refusal) {
+  return IsRetryable(refusal) || ReasonOf(refusal) == RefusalReason::kNotOpened;
+}
+
+}  // namespace
+
+bool MayConnectAgain(const absl::Status& status) {
+  return IsRetryable(status) || ReasonOf(status) == RefusalReason::kTruncated;
+}
+
+ShardLink::ShardLink(asio::any_io_executor executor, Endpoint endpoint, ShardId shard,
+                     const ClientOptions& options, const LinkIdentity& identity,
+                     const LinkEvents& events, uint64_t seed)
+    : endpoint_(std::move(endpoint)),
+      shard_(shard),
+      where_(StrCat("shard ", shard.value(), " at ", ToString(endpoint_))),
+      options_(options),
+      identity_(identity),
+      events_(events),
+      executor_(executor),
+      reader_(options.frame_bytes_max),
+      backoff_(options.backoff_min_ms, options.backoff_max_ms, seed),
+      wake_(executor),
+      timer_(executor) {}
+
+asio::awaitable<absl::Status> ShardLink::Establish() {
+  Close();
+  absl::StatusOr<StreamSocket> connected = co_await ConnectTo(endpoint_);
+  if (!connected.ok()) co_return connected.status();
+  if (stopping_) co_return absl::CancelledError("the client was closed");
+  socket_.emplace(*std::move(connected));
+  reader_ = FrameReader(options_.frame_bytes_max);
+  Hello hello = MakeHello(shard_, identity_.timeline, options_.program);
+  absl::StatusOr<HelloAnswer> answer =
+      co_await Ask<HelloAnswer>(*socket_, reader_, Op::kHello, std::move(hello));
+  if (!answer.ok()) {
+    Close();
+    co_return At(where_, answer.status());
+  }
+  if (answer->timeline != identity_.timeline) {
+    Close();
+    co_return Refuse(RefusalReason::kWrongTimeline, where_, ": the cluster is of timeline ",
+                     answer->timeline.value(), " now, this client of ", identity_.timeline.value(),
+                     ": it was restored or replaced; start the client again");
+  }
+  co_return absl::OkStatus();
+}
+
+asio::awaitable<absl::StatusOr<Incarnation>> ShardLink::QueryIncarnation() {
+  QueryClient query;
+  query.client = identity_.client;
+  absl::StatusOr<QueryClientAnswer> answer =
+      co_await Ask<QueryClientAnswer>(*socket_, reader_, Op::kQueryClient, query);
+  if (!answer.ok()) {
+    Close();
+    co_return At(where_, answer.status());
+  }
+  co_return answer->incarnation;
+}
+
+asio::awaitable<absl::Status> ShardLink::Open() {
+  OpenClient open;
+  open.client = identity_.client;
+  open.incarnation = identity_.incarnation;
+  absl::StatusOr<OpenClientAnswer> answer =
+      co_await Ask<OpenClientAnswer>(*socket_, reader_, Op::kOpenClient, open);
+  if (!answer.ok()) {
+    Close();
+    co_return At(where_, answer.status());
+  }
+  events_.mark(answer->mark);
+  co_return absl::OkStatus();
+}
+
+asio::awaitable<void> ShardLink::Run() {
+  while (!stopping_) {
+    absl::Status lost = co_await Serve();
+    Lost(lost);
+    co_await Reestablish();
+  }
+}
+
+asio::awaitable<absl::Status> ShardLink::Serve() {
+  auto ended = co_await (ReadAnswers() || WriteRequests());
+  co_return ended.index() == 0 ? std::get<0>(std::move(ended)) : std::get<1>(std::move(ended));
+}
+
+asio::awaitable<absl::Status> ShardLink::ReadAnswers() {
+  while (true) {
+    absl::StatusOr<ReceivedFrame> frame = co_await reader_.Next(*socket_);
+    if (!frame.ok()) co_return frame.status();
+    absl::Status taken = TakeFrame(*frame);
+    if (!taken.ok()) co_return taken;
+  }
+}
+
+asio::awaitable<absl::Status> ShardLink::WriteRequests() {
+  const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
+  while (socket_->is_open() && cancellation.cancelled() == asio::cancellation_type::none) {
+    const std::vector<QueuedRequest> batch = queue_.TakeForWriting(kPiecesPerWrite);
+    if (batch.empty()) {
+      wake_.expires_at(asio::steady_timer::time_point::max());
+      co_await wake_.async_wait(kAwaitTuple);
+      continue;
+    }
+    std::vector<asio::const_buffer> buffers;
+    for (const QueuedRequest& queued : batch) AppendBuffers(*queued.request, &buffers);
+    absl::Status written = co_await WriteAll(*socket_, std::move(buffers));
+    if (!written.ok()) co_return written;
+    queue_.Written(batch);
+  }
+  co_return Refuse(RefusalReason::kDisconnected, "the connection was closed here");
+}
+
+absl::Status ShardLink::TakeFrame(const ReceivedFrame& frame) {
+  const uint64_t id = frame.header.request_id;
+  Request* request = queue_.FindSent(id);
+  if (frame.op() == Op::kError) return TakeRefusal(request, frame);
+  if (request == nullptr) {
+    // Answers to requests that were given up are late, not wrong.
+    if (queue_.WasSent(id)) return absl::OkStatus();
+    return Refuse(RefusalReason::kMalformed, "an answer to request ", id, ", which was never made");
+  }
+  absl::Status result;
+  if (frame.op() == AnswerOp(request->op)) {
+    result = request->accept(frame.body);
+  } else {
+    result = Refuse(RefusalReason::kMalformed, "an answer with operation ", frame.header.op,
+                    " to operation ", static_cast<int>(request->op));
+  }
+  if (result.ok()) backoff_.Reset();
+  queue_.Answer(request, At(where_, result));
+  return absl::OkStatus();
+}
+
+absl::Status ShardLink::TakeRefusal(Request* request, const ReceivedFrame& frame) {
+  const absl::Status refusal = RefusalIn(frame.body);
+  if (request == nullptr) {
+    return queue_.WasSent(frame.header.request_id) ? absl::OkStatus() : refusal;
+  }
+  if (ReasonOf(refusal) == RefusalReason::kFenced) {
+    events_.fatal(At(where_, refusal));
+    return refusal;
+  }
+  if (NeedsNewConnection(refusal)) return refusal;
+  queue_.Answer(request, At(where_, refusal));
+  return absl::OkStatus();
+}
+
+void ShardLink::Lost(const absl::Status& status) {
+  Close();
+  queue_.Rewind();
+  if (stopping_) return;
+  last_reason_ = std::string(status.message());
+  LOG(WARNING) << where_ << ": " << last_reason_ << "; connecting again";
+}
+
+asio::awaitable<void> ShardLink::Reestablish() {
+  while (!stopping_) {
+    co_await WaitFor(timer_, backoff_.NextMs());
+    if (stopping_) co_return;
+    absl::Status status = co_await BoundedAttempt();
+    if (stopping_) co_return;
+    if (status.ok()) {
+      LOG(INFO) << where_ << ": connected again";
+      co_return;
+    }
+    Close();
+    last_reason_ = std::string(status.message());
+    if (!MayConnectAgain(status)) events_.fatal(status);
+  }
+}
+
+asio::awaitable<absl::Status> ShardLink::EstablishAndOpen() {
+  absl::Status status = co_await Establish();
+  if (!status.ok()) co_return status;
+  status = co_await Open();
+  co_return status;
+}
+
+asio::awaitable<absl::Status> ShardLink::BoundedAttempt() {
+  auto ended = co_await (EstablishAndOpen() || AttemptTimeout());
+  if (ended.index() == 0) co_return std::get<0>(std::move(ended));
+  co_return Refuse(RefusalReason::kDisconnected, where_, ": no connection and hello within ",
+                   options_.connect_timeout_ms, " ms");
+}
+
+asio::awaitable<void> ShardLink::AttemptTimeout() {
+  if (!stopping_) co_await WaitFor(timer_, options_.connect_timeout_ms);
+}
+
+void ShardLink::Enqueue(const std::shared_ptr<Call>& call, Request* request) {
+  queue_.Add(call, request);
+  wake_.cancel();
+}
+
+void ShardLink::Drop(const Call& call) {
+  // A frame that is cut off in the middle cannot be followed by another.
+  if (queue_.IsWriting(call)) Close();
+  queue_.Drop(call);
+}
+
+void ShardLink::Stop() {
+  stopping_ = true;
+  Close();
+  timer_.cancel();
+}
+
+void ShardLink::Close() {
+  wake_.cancel();
+  if (!socket_.has_value()) return;
+  boost::system::error_code ignored;
+  socket_->close(ignored);
+}
+
+}  // namespace rowhouse

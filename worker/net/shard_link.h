@@ -1,0 +1,105 @@
+// The connection to one shard: makes it, keeps it, makes it again, and never lets requests pass
+// one another.
+//
+// A lost connection, or a refusal that a retry can help, ends it; all unanswered requests are sent
+// again on the next one, in their order, under their numbers.
+//
+// Threading: the loop's thread.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/endpoint.h"
+#include "common/net/stream.h"
+#include "common/types.h"
+#include "common/wire/control.h"
+#include "worker/backoff.h"
+#include "worker/client.h"
+#include "worker/request_queue.h"
+
+namespace rowhouse {
+
+// What every link says about the client; the same for all links of a client.
+struct LinkIdentity {
+  ClientId client;
+  Incarnation incarnation;
+  Timeline timeline;
+};
+
+// What a link tells its owner.
+struct LinkEvents {
+  // The client can go on no more: fenced, or the server is of another timeline. May call Stop.
+  std::function<void(const absl::Status&)> fatal;
+  std::function<void(Mark)> mark;
+};
+
+class ShardLink {
+ public:
+  // Everything passed by reference outlives the link.
+  ShardLink(asio::any_io_executor executor, Endpoint endpoint, ShardId shard,
+            const ClientOptions& options, const LinkIdentity& identity, const LinkEvents& events,
+            uint64_t seed);
+
+  // One attempt: connects and says hello.
+  asio::awaitable<absl::Status> Establish();
+  // The highest incarnation of the client that the shard knows. REQUIRES: established.
+  asio::awaitable<absl::StatusOr<Incarnation>> QueryIncarnation();
+  // Opens the client under its incarnation. REQUIRES: established.
+  asio::awaitable<absl::Status> Open();
+  bool established() const { return socket_.has_value() && socket_->is_open(); }
+
+  // Serves requests until Stop. REQUIRES: established and opened.
+  asio::awaitable<void> Run();
+
+  void Enqueue(const std::shared_ptr<Call>& call, Request* request);
+  // Forgets a call; the bytes of its requests are not touched from here on.
+  void Drop(const Call& call);
+  void Stop();
+
+  // "shard 1 at 127.0.0.1:7000"
+  const std::string& where() const { return where_; }
+  // Why there is no connection, or was none the last time.
+  const std::string& last_reason() const { return last_reason_; }
+
+ private:
+  asio::awaitable<absl::Status> Serve();
+  asio::awaitable<absl::Status> ReadAnswers();
+  asio::awaitable<absl::Status> WriteRequests();
+  asio::awaitable<void> Reestablish();
+  asio::awaitable<absl::Status> EstablishAndOpen();
+  asio::awaitable<absl::Status> BoundedAttempt();
+  asio::awaitable<void> AttemptTimeout();
+  // Errors: the connection cannot be used further.
+  absl::Status TakeFrame(const ReceivedFrame& frame);
+  absl::Status TakeRefusal(Request* request, const ReceivedFrame& frame);
+  void Lost(const absl::Status& status);
+  void Close();
+
+  const Endpoint endpoint_;
+  const ShardId shard_;
+  const std::string where_;
+  const ClientOptions& options_;
+  const LinkIdentity& identity_;
+  const LinkEvents& events_;
+
+  asio::any_io_executor executor_;
+  std::optional<StreamSocket> socket_;
+  FrameReader reader_;
+  RequestQueue queue_;
+  Backoff backoff_;
+  asio::steady_timer wake_;   // cancelled when there is something to write
+  asio::steady_timer timer_;  // of backoff and attempts
+  std::string last_reason_ = "none; the connection is up and no answer has come";
+  bool stopping_ = false;
+};
+
+// Whether another attempt to connect can help.
+bool MayConnectAgain(const absl::Status& status);
+
+}  // namespace rowhouse
