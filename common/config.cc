@@ -175,9 +175,19 @@ void Settings::Text(std::string name, std::string* target, std::string placehold
 
 void Settings::TextList(std::string name, std::vector<std::string>* target, std::string placeholder,
                         std::string help) {
+  AddList(Kind::kList, std::move(name), target, StrCat(placeholder, ",..."), std::move(help));
+}
+
+void Settings::RepeatedText(std::string name, std::vector<std::string>* target,
+                            std::string placeholder, std::string help) {
+  AddList(Kind::kRepeated, std::move(name), target, std::move(placeholder), std::move(help));
+}
+
+void Settings::AddList(Kind kind, std::string name, std::vector<std::string>* target,
+                       std::string placeholder, std::string help) {
   Add({.name = std::move(name),
-       .kind = Kind::kList,
-       .placeholder = StrCat(placeholder, ",..."),
+       .kind = kind,
+       .placeholder = placeholder,
        .expected = StrCat("a list of text (", placeholder, ")"),
        .default_text = Join(*target, ","),
        .help = std::move(help),

@@ -80,6 +80,9 @@ class Settings {
   void Text(std::string name, std::string* target, std::string placeholder, std::string help);
   void TextList(std::string name, std::vector<std::string>* target, std::string placeholder,
                 std::string help);
+  // Texts that may hold commas: only repeating the flag makes a list of several.
+  void RepeatedText(std::string name, std::vector<std::string>* target, std::string placeholder,
+                    std::string help);
   template <typename T>
   void Choice(std::string name, T* target, std::initializer_list<std::pair<const char*, T>> choices,
               std::string help);
@@ -98,7 +101,7 @@ class Settings {
   friend class TomlLoader;
   friend class FlagParser;
 
-  enum class Kind { kInteger, kNumber, kSwitch, kText, kList };
+  enum class Kind { kInteger, kNumber, kSwitch, kText, kList, kRepeated };
   struct Setting {
     std::string name;
     std::string section;
@@ -112,6 +115,8 @@ class Settings {
     bool given = false;
   };
 
+  void AddList(Kind kind, std::string name, std::vector<std::string>* target,
+               std::string placeholder, std::string help);
   template <typename T>
   void AddInteger(std::string name, T* target, Bounds<T> bounds, std::string unit,
                   std::string help);

@@ -124,7 +124,9 @@ class FlagParser {
     if (setting.kind == Settings::Kind::kList) {
       return Settings::Assign(setting, SplitAtCommas(values), where, Quoted(values[0]));
     }
-    if (values.size() > 1) return Bad(StrCat(where, " is given ", values.size(), " times"));
+    const bool repeats = setting.kind == Settings::Kind::kRepeated;
+    if (values.size() > 1 && !repeats)
+      return Bad(StrCat(where, " is given ", values.size(), " times"));
     return Settings::Assign(setting, values, where, Quoted(values[0]));
   }
 

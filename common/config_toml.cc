@@ -108,6 +108,7 @@ class TomlLoader {
         return node.is_boolean();
       case Kind::kText:
       case Kind::kList:
+      case Kind::kRepeated:
         return node.is_string();
     }
     return false;
@@ -116,7 +117,7 @@ class TomlLoader {
   static bool WordsOf(const Settings::Setting& setting, const toml::node& node,
                       std::vector<std::string>* words) {
     if (const toml::array* array = node.as_array()) {
-      if (setting.kind != Kind::kList) return false;
+      if (setting.kind != Kind::kList && setting.kind != Kind::kRepeated) return false;
       for (const toml::node& element : *array) {
         if (!element.is_string() || !WordOf(element, &words->emplace_back())) return false;
       }

@@ -9,6 +9,7 @@ Whatever ends the block, all processes are gone after it.
 """
 
 import json
+import secrets
 import sys
 import time
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ class Job:
         self._state = "starting"
         self._tool = None
         self._workers = []
+        self._client_ids = secrets.randbits(62) + 1
         (work_dir / "logs").mkdir(exist_ok=True)
         self._servers = [Server(loop, plan, i, work_dir) for i in range(plan.servers)]
 
@@ -157,7 +159,9 @@ class Job:
     def _make_worker(self, rank, first_epoch):
         epochs = () if self._plan.epochs is None else ("--epochs", str(self._plan.epochs))
         world = str(self._plan.workers)
-        argv = self._worker_argv("train", "--rank", str(rank), "--world", world, *epochs)
+        # A name of its own: one that is started again under it fences whatever is left of the former.
+        name = ("--client-id", str(self._client_ids + rank))
+        argv = self._worker_argv("train", "--rank", str(rank), "--world", world, *name, *epochs)
         log = self._work_dir / "logs" / f"worker-{rank}.log"
         on_terminal = rank == 0 and sys.stderr.isatty()
         return Worker(self._loop, rank, argv, log, first_epoch, on_terminal)

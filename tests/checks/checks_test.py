@@ -140,7 +140,7 @@ class CMakeChecks(Tree):
             "CMakeLists.txt",
             "\n".join(("cmake_minimum_required(VERSION 3.25)", "project(canary LANGUAGES CXX)", *lines)),
         )
-        return self.cmake("-S", self.root, "-B", self.root / "build")
+        return self.cmake("-G", "Ninja", "-S", self.root, "-B", self.root / "build")
 
     def cmake(self, *arguments):
         return subprocess.run(["cmake", *arguments], capture_output=True, text=True, check=False)

@@ -155,22 +155,6 @@ std::string UItem(const std::vector<ItemTitle>& titles) {
   return text;
 }
 
-std::string Description(const GeneratorOptions& options, const GeneratedRatings& generated) {
-  const auto& best = generated.best_rmse;
-  const double mean = std::accumulate(best.begin(), best.end(), 0.0) / best.size();
-  return boost::json::serialize(boost::json::object{{"generator", "rowhouse-worker generate"},
-                                                    {"seed", options.seed},
-                                                    {"users", options.users},
-                                                    {"items", options.items},
-                                                    {"ratings", generated.ratings.size()},
-                                                    {"dim", options.dim},
-                                                    {"noise_stddev", options.noise_stddev},
-                                                    {"folds", options.folds},
-                                                    {"best_rmse", boost::json::value_from(best)},
-                                                    {"best_rmse_mean", mean}}) +
-         "\n";
-}
-
 }  // namespace
 
 double ExpectedRating(double t, double noise_stddev) {
@@ -200,6 +184,22 @@ GeneratedRatings GenerateRatings(const GeneratorOptions& options) {
   return generated;
 }
 
+std::string GeneratedJson(const GeneratorOptions& options, const GeneratedRatings& generated) {
+  const auto& best = generated.best_rmse;
+  const double mean = std::accumulate(best.begin(), best.end(), 0.0) / best.size();
+  return boost::json::serialize(
+      boost::json::object{{"generator", "rowhouse-worker generate"},
+                          {"seed", options.seed},
+                          {"users", options.users},
+                          {"items", options.items},
+                          {"ratings", generated.ratings.size()},
+                          {"dim", options.dim},
+                          {"noise_stddev", options.noise_stddev},
+                          {"folds", options.folds},
+                          {"best_rmse", mean},
+                          {"best_rmse_per_fold", boost::json::value_from(best)}});
+}
+
 absl::Status WriteGenerated(const GeneratorOptions& options, const GeneratedRatings& generated,
                             const std::string& directory) {
   std::error_code error;
@@ -210,7 +210,7 @@ absl::Status WriteGenerated(const GeneratorOptions& options, const GeneratedRati
   }
   RETURN_IF_ERROR(WriteFile(directory + "/u.data", UData(generated.ratings)));
   RETURN_IF_ERROR(WriteFile(directory + "/u.item", UItem(generated.titles)));
-  return WriteFile(directory + "/generated.json", Description(options, generated));
+  return WriteFile(directory + "/generated.json", GeneratedJson(options, generated) + "\n");
 }
 
 }  // namespace rowhouse

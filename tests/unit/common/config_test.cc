@@ -25,6 +25,7 @@ struct Options {
   bool json = false;
   std::string data;
   std::vector<std::string> servers;
+  std::vector<std::string> titles;
   Mode mode = Mode::kFast;
 };
 
@@ -41,6 +42,7 @@ class SettingsTest : public ::testing::Test {
     settings_.Switch("json", &options_.json, "Print JSON");
     settings_.Text("data", &options_.data, "FILE", "Ratings");
     settings_.TextList("servers", &options_.servers, "HOST:PORT", "Servers");
+    settings_.RepeatedText("title", &options_.titles, "TEXT", "Titles");
     settings_.Choice("mode", &options_.mode, {{"fast", Mode::kFast}, {"safe", Mode::kSafe}},
                      "Which mode");
   }
@@ -109,6 +111,13 @@ TEST_F(SettingsTest, ListsAreRepeatedOrSeparatedByCommas) {
   ASSERT_TRUE(Flags({"--servers", "a:1,b:2", "--servers=c:3"}).ok());
   EXPECT_THAT(options_.servers, ElementsAre("a:1", "b:2", "c:3"));
   EXPECT_THAT(FlagsError({"--servers", "a:1,,b:2"}), HasSubstr("flag --servers is a:1,,b:2"));
+}
+
+TEST_F(SettingsTest, RepeatedTextsMayHoldCommas) {
+  ASSERT_TRUE(Flags({"--title", "Net, The", "--title", "Heat"}).ok());
+  EXPECT_THAT(options_.titles, ElementsAre("Net, The", "Heat"));
+  ASSERT_TRUE(Toml("title = ['Piano, The']\n").ok());
+  EXPECT_THAT(options_.titles, ElementsAre("Piano, The"));
 }
 
 TEST_F(SettingsTest, CommandStandsAnywhereAndDefaultsToTheFirst) {

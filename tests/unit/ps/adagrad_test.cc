@@ -50,7 +50,7 @@ std::vector<float> Gradients(size_t count, uint32_t seed) {
   return gradients;
 }
 
-std::vector<std::byte> Run(AdagradKernel kernel, uint32_t dim, float decay, size_t shift) {
+std::vector<std::byte> RunThrice(AdagradKernel kernel, uint32_t dim, float decay, size_t shift) {
   const RowLayout layout(dim, dim);
   constexpr size_t kCount = 9;
   Rows rows(layout, kCount, dim, shift);
@@ -67,9 +67,9 @@ TEST(Adagrad, EveryKernelGivesTheBitsOfTheScalarReference) {
   for (uint32_t dim = 1; dim <= 130; ++dim) {
     for (const float decay : {0.0f, 0.12f}) {
       for (const size_t shift : {0, 8}) {
-        const auto expected = Run(AdagradScalar, dim, decay, shift);
+        const auto expected = RunThrice(AdagradScalar, dim, decay, shift);
         for (const auto& [name, kernel] : kernels) {
-          ASSERT_EQ(Run(kernel, dim, decay, shift), expected)
+          ASSERT_EQ(RunThrice(kernel, dim, decay, shift), expected)
               << name << " dim " << dim << " decay " << decay;
         }
       }

@@ -1,0 +1,204 @@
+// What every LogFiles must do, over both of them; below it, the faults of the one in memory.
+#include "storage/log_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <string>
+
+#include "storage/memory_log_files.h"
+#include "storage/posix_log_files.h"
+#include "tests/unit/storage/temp_dir.h"
+
+namespace rowhouse {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::span<const std::byte> Bytes(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+std::string Text(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+absl::Status Append(LogFile& file, std::string_view text) {
+  const std::span<const std::byte> pieces[] = {Bytes(text)};
+  return file.Append(pieces);
+}
+
+enum class Kind { kMemory, kPosix };
+
+class LogFilesTest : public ::testing::TestWithParam<Kind> {
+ protected:
+  LogFilesTest() {
+    if (GetParam() == Kind::kMemory) {
+      files_ = std::make_unique<MemoryLogFiles>();
+    } else {
+      files_ = OpenPosixLogFiles(dir_.Path("deep/log")).value();
+    }
+  }
+  std::unique_ptr<LogFile> Create(std::string_view name) {
+    auto file = files_->Create(name);
+    EXPECT_TRUE(file.ok()) << file.status();
+    return std::move(*file);
+  }
+  std::string Read(std::string_view name, uint64_t offset = 0, size_t bytes = 1 << 30) {
+    const auto read = files_->Read(name, offset, bytes);
+    EXPECT_TRUE(read.ok()) << read.status();
+    return Text(*read);
+  }
+
+  TempDir dir_;
+  std::unique_ptr<LogFiles> files_;
+};
+
+TEST_P(LogFilesTest, AppendsAllPiecesInOrder) {
+  auto file = Create("a");
+  const std::span<const std::byte> pieces[] = {Bytes("one"), Bytes(""), Bytes("two"), Bytes("3")};
+  ASSERT_TRUE(file->Append(pieces).ok());
+  ASSERT_TRUE(file->Append({}).ok());
+  ASSERT_TRUE(Append(*file, "!").ok());
+  ASSERT_TRUE(file->Sync().ok());
+  EXPECT_EQ(Read("a"), "onetwo3!");
+  EXPECT_EQ(file->size_bytes(), 8u);
+  EXPECT_EQ(files_->SizeBytes("a").value(), 8u);
+}
+
+TEST_P(LogFilesTest, MorePiecesThanOneSystemCallTakes) {
+  auto file = Create("a");
+  std::string text(5000, 'x');
+  std::iota(text.begin(), text.end(), '\0');
+  std::vector<std::span<const std::byte>> pieces;
+  for (size_t i = 0; i < text.size(); ++i) pieces.push_back(Bytes(text).subspan(i, 1));
+  ASSERT_TRUE(file->Append(pieces).ok());
+  EXPECT_EQ(Read("a"), text);
+}
+
+TEST_P(LogFilesTest, ReadsPartsAndStopsAtTheEnd) {
+  ASSERT_TRUE(Append(*Create("a"), "0123456789").ok());
+  EXPECT_EQ(Read("a", 3, 4), "3456");
+  EXPECT_EQ(Read("a", 8, 100), "89");
+  EXPECT_EQ(Read("a", 10, 1), "");
+  EXPECT_EQ(Read("a", 99, 1), "");
+  EXPECT_EQ(Read("a", 0, 0), "");
+}
+
+TEST_P(LogFilesTest, TruncatesAndAppendsThere) {
+  auto file = Create("a");
+  ASSERT_TRUE(Append(*file, "0123456789").ok());
+  ASSERT_TRUE(file->Truncate(4).ok());
+  EXPECT_EQ(file->size_bytes(), 4u);
+  ASSERT_TRUE(Append(*file, "xy").ok());
+  EXPECT_EQ(Read("a"), "0123xy");
+}
+
+TEST_P(LogFilesTest, OpensForAppendAtTheEnd) {
+  ASSERT_TRUE(Append(*Create("a"), "01").ok());
+  auto file = files_->OpenForAppend("a");
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ((*file)->size_bytes(), 2u);
+  ASSERT_TRUE(Append(**file, "23").ok());
+  EXPECT_EQ(Read("a"), "0123");
+}
+
+TEST_P(LogFilesTest, ListsSortedAndRemoves) {
+  for (const auto name : {"c", "a", "b"}) Create(name);
+  EXPECT_THAT(files_->List().value(), ElementsAre("a", "b", "c"));
+  ASSERT_TRUE(files_->Remove("b").ok());
+  EXPECT_THAT(files_->List().value(), ElementsAre("a", "c"));
+}
+
+TEST_P(LogFilesTest, CreateRefusesAnExistingName) {
+  ASSERT_TRUE(Append(*Create("a"), "keep").ok());
+  EXPECT_EQ(files_->Create("a").status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(Read("a"), "keep");
+}
+
+TEST_P(LogFilesTest, MissingFilesAreNotFoundByName) {
+  for (const absl::Status& status :
+       {files_->OpenForAppend("gone").status(), files_->Read("gone", 0, 1).status(),
+        files_->SizeBytes("gone").status(), files_->Remove("gone")}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("gone"));
+  }
+  EXPECT_THAT(files_->List().value(), IsEmpty());
+  EXPECT_THAT(files_->Describe("gone"), HasSubstr("gone"));
+}
+
+INSTANTIATE_TEST_SUITE_P(, LogFilesTest, ::testing::Values(Kind::kMemory, Kind::kPosix),
+                         [](const auto& info) {
+                           return info.param == Kind::kMemory ? "Memory" : "Posix";
+                         });
+
+TEST(PosixLogFiles, FolderThatCannotBeIsAnErrorWithThePath) {
+  TempDir dir;
+  WriteTextFile(dir.Path("file"), "");
+  for (const std::string& path :
+       {dir.Path("file"), dir.Path("file/log"), std::string("/proc/x/log")}) {
+    const auto files = OpenPosixLogFiles(path);
+    ASSERT_FALSE(files.ok());
+    EXPECT_THAT(std::string(files.status().message()), HasSubstr(path.substr(0, 5)));
+  }
+}
+
+TEST(PosixLogFiles, FullDiskIsAnErrorWithThePath) {
+  const auto files = OpenPosixLogFiles("/dev").value();
+  auto full = files->OpenForAppend("full");
+  ASSERT_TRUE(full.ok());
+  const absl::Status status = Append(**full, "x");
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("/dev/full"));
+}
+
+TEST(MemoryLogFiles, PowerLossTakesUnsyncedBytes) {
+  MemoryLogFiles files;
+  auto file = files.Create("a").value();
+  ASSERT_TRUE(Append(*file, "kept").ok());
+  ASSERT_TRUE(file->Sync().ok());
+  ASSERT_TRUE(Append(*file, "lost").ok());
+  files.DropUnsynced();
+  EXPECT_EQ(Text(files.Read("a", 0, 100).value()), "kept");
+}
+
+TEST(MemoryLogFiles, TornAppendLeavesItsFirstBytes) {
+  MemoryLogFiles files;
+  auto file = files.Create("a").value();
+  files.TearAppendsAfter(3);
+  EXPECT_EQ(Append(*file, "01234").code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Append(*file, "5").code(), absl::StatusCode::kUnavailable);
+  files.HealAppends();
+  EXPECT_TRUE(Append(*file, "6").ok());
+  EXPECT_EQ(Text(files.Read("a", 0, 100).value()), "0126");
+}
+
+TEST(MemoryLogFiles, DiskIsSharedByAllFilesAndCanBeFull) {
+  MemoryLogFiles files;
+  auto a = files.Create("a").value();
+  auto b = files.Create("b").value();
+  files.SetDiskBytesMax(5);
+  ASSERT_TRUE(Append(*a, "012").ok());
+  EXPECT_EQ(Append(*b, "012").code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(b->size_bytes(), 2u);
+  ASSERT_TRUE(a->Truncate(0).ok());
+  EXPECT_TRUE(Append(*b, "2").ok());
+}
+
+TEST(MemoryLogFiles, SyncsAndTruncationsCanFail) {
+  MemoryLogFiles files;
+  auto file = files.Create("a").value();
+  ASSERT_TRUE(Append(*file, "0").ok());
+  files.FailSyncs(true);
+  files.FailTruncates(true);
+  EXPECT_FALSE(file->Sync().ok());
+  EXPECT_FALSE(file->Truncate(0).ok());
+  files.DropUnsynced();
+  EXPECT_EQ(file->size_bytes(), 0u);
+}
+
+}  // namespace
+}  // namespace rowhouse

@@ -1,0 +1,145 @@
+#include "storage/table_rows.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "storage/initializer.h"
+
+namespace rowhouse {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+
+TableSpec SpecOf(uint32_t dim) {
+  TableSpec spec;
+  spec.name = "user";
+  spec.dim = dim;
+  spec.seed = 42;
+  spec.initializer = Initializer::Normal(0, 0.1f);
+  spec.adagrad.initial_accumulator_value = 0.25;
+  return spec;
+}
+
+std::vector<Key> KeysTo(uint64_t n) {
+  std::vector<Key> keys;
+  for (uint64_t key = 0; key < n; ++key) keys.push_back(Key(key * 977));
+  return keys;
+}
+
+std::vector<float> Initial(const TableRows& table, Key key) {
+  std::vector<float> out(table.spec().dim);
+  InitialWeights(table.spec().initializer, table.spec().seed, table.id(), key, out);
+  return out;
+}
+
+std::vector<std::byte*> Create(TableRows& table, const std::vector<Key>& keys) {
+  std::vector<std::byte*> rows(keys.size());
+  table.FindOrCreate(keys, rows);
+  return rows;
+}
+
+std::vector<float> Gather(const TableRows& table, const std::vector<Key>& keys) {
+  std::vector<float> out(keys.size() * table.spec().dim, -99.0f);
+  table.Gather(keys, out.data());
+  return out;
+}
+
+TEST(TableRows, NewRowHasItsInitialWeightsAndAccumulators) {
+  TableRows table(SpecOf(5), Generation(3));
+  std::byte* const row = Create(table, {Key(8)})[0];
+  const RowHeader& header = RowLayout::Header(row);
+  EXPECT_EQ(header.key, Key(8));
+  EXPECT_EQ(header.lsn, Lsn(0));
+  EXPECT_EQ(header.generation, Generation(3));
+  EXPECT_EQ(header.flags, 0u);
+  const float* const weights = RowLayout::Weights(row);
+  EXPECT_EQ(std::vector<float>(weights, weights + 5), Initial(table, Key(8)));
+  const float* const state = table.layout().State(row);
+  EXPECT_THAT(std::vector<float>(state, state + 5), Each(0.25f));
+}
+
+TEST(TableRows, GatherOfAbsentRowsCreatesNothing) {
+  TableRows table(SpecOf(3), Generation(1));
+  const auto keys = KeysTo(1000);
+  const uint64_t bytes_before = table.resident_bytes();
+  const auto out = Gather(table, keys);
+  EXPECT_EQ(table.row_count(), 0u);
+  EXPECT_EQ(table.resident_bytes(), bytes_before);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    ASSERT_EQ(std::vector<float>(out.begin() + i * 3, out.begin() + i * 3 + 3),
+              Initial(table, keys[i]));
+  }
+}
+
+TEST(TableRows, FindOfAbsentRowsCreatesNothing) {
+  TableRows table(SpecOf(3), Generation(1));
+  std::vector<std::byte*> rows(2);
+  table.Find(std::vector<Key>{Key(1), Key(1)}, rows);
+  EXPECT_THAT(rows, Each(nullptr));
+  EXPECT_EQ(table.row_count(), 0u);
+}
+
+TEST(TableRows, GatherMixesPresentAndAbsentRowsAtEveryBatchSize) {
+  for (const uint32_t dim : {1u, 2u, 64u, 300u}) {
+    TableRows table(SpecOf(dim), Generation(1));
+    const auto keys = KeysTo(200);
+    for (size_t i = 0; i < keys.size(); i += 3) {
+      float* const weights = RowLayout::Weights(Create(table, {keys[i]})[0]);
+      std::fill_n(weights, dim, static_cast<float>(i));
+    }
+    for (size_t n = 0; n <= keys.size(); n += 1 + n / 4) {
+      const auto out = Gather(table, {keys.begin(), keys.begin() + n});
+      for (size_t i = 0; i < n; ++i) {
+        const std::vector<float> got(out.begin() + i * dim, out.begin() + (i + 1) * dim);
+        const auto expected =
+            i % 3 == 0 ? std::vector<float>(dim, static_cast<float>(i)) : Initial(table, keys[i]);
+        ASSERT_EQ(got, expected) << dim << " " << n << " " << i;
+      }
+    }
+  }
+}
+
+TEST(TableRows, FindOrCreateReturnsTheSameRowsAgain) {
+  TableRows table(SpecOf(4), Generation(1));
+  const auto keys = KeysTo(100000);
+  const auto rows = Create(table, keys);
+  RowLayout::Weights(rows[5])[0] = 1234.0f;
+  EXPECT_EQ(Create(table, keys), rows);
+  EXPECT_EQ(table.row_count(), keys.size());
+  EXPECT_EQ(RowLayout::Weights(rows[5])[0], 1234.0f);
+  std::vector<std::byte*> found(keys.size());
+  table.Find(keys, found);
+  EXPECT_EQ(found, rows);
+}
+
+TEST(TableRows, VisitGoesThroughAllRowsInPieces) {
+  TableRows table(SpecOf(1), Generation(1));
+  const auto keys = KeysTo(1000);
+  Create(table, keys);
+  std::vector<Key> visited;
+  uint64_t next = 0;
+  int calls = 0;
+  while (next != table.row_number_end()) {
+    next = table.Visit(next, 7,
+                       [&](std::byte* row) { visited.push_back(RowLayout::Header(row).key); });
+    ++calls;
+  }
+  EXPECT_EQ(visited, keys);
+  EXPECT_EQ(calls, 143);
+  EXPECT_EQ(table.Visit(2000, 7, [](std::byte*) { FAIL(); }), table.row_number_end());
+  EXPECT_EQ(table.Visit(0, ~0ull, [](std::byte*) {}), 1000u);
+}
+
+TEST(TableRows, TableOfOneRowIsSmall) {
+  TableRows table(SpecOf(64), Generation(1));
+  Create(table, {Key(1)});
+  EXPECT_LT(table.resident_bytes(), 8192u);
+}
+
+}  // namespace
+}  // namespace rowhouse

@@ -1,0 +1,54 @@
+#include "worker/events.h"
+
+#include <boost/json.hpp>
+
+namespace rowhouse {
+
+namespace json = boost::json;
+
+std::string EpochBeginEvent(uint32_t rank, const TrainingProgress& progress) {
+  return json::serialize(json::object{{"event", "epoch_begin"},
+                                      {"rank", rank},
+                                      {"epoch", progress.epoch},
+                                      {"epochs", progress.epochs}});
+}
+
+std::string EpochEndEvent(uint32_t rank, const TrainingProgress& progress,
+                          double examples_per_second) {
+  return json::serialize(json::object{{"event", "epoch_end"},
+                                      {"rank", rank},
+                                      {"epoch", progress.epoch},
+                                      {"epochs", progress.epochs},
+                                      {"loss", progress.loss},
+                                      {"examples_per_second", examples_per_second}});
+}
+
+std::string DoneEvent(uint32_t rank, const TrainingProgress& progress, double train_seconds) {
+  const auto examples = static_cast<double>(progress.run_examples_done);
+  return json::serialize(
+      json::object{{"event", "done"},
+                   {"rank", rank},
+                   {"train_seconds", train_seconds},
+                   {"examples", progress.run_examples_done},
+                   {"examples_per_second", train_seconds > 0 ? examples / train_seconds : 0},
+                   {"rows_pulled", progress.rows_pulled},
+                   {"rows_pushed", progress.rows_pushed},
+                   {"loss", progress.loss}});
+}
+
+std::string EvaluationJson(double rmse, const BaselineRmse& baselines, uint64_t test_examples) {
+  return json::serialize(json::object{{"rmse", rmse},
+                                      {"rmse_global_mean", baselines.global_mean},
+                                      {"rmse_bias_only", baselines.bias_only},
+                                      {"test_examples", test_examples}});
+}
+
+std::string NearestJson(const std::string& title, const std::vector<NearTitle>& nearest) {
+  json::array list;
+  for (const NearTitle& near : nearest) {
+    list.push_back(json::object{{"title", near.title}, {"cosine", near.cosine}});
+  }
+  return json::serialize(json::object{{"title", title}, {"nearest", list}});
+}
+
+}  // namespace rowhouse
