@@ -45,6 +45,7 @@ class TestServer {
   void Stop() { server_.reset(); }
 
   std::string endpoint(Transport transport) const;
+  const std::string& data_dir() const { return options_.data_dir; }
 
  private:
   TempDir dir_;
