@@ -13,11 +13,11 @@
 #include "common/slot_map.h"
 #include "common/status_macros.h"
 #include "common/wire/archive.h"
-#include "worker/call_checks.h"
-#include "worker/client_loop.h"
-#include "worker/pull_plan.h"
-#include "worker/push_plan.h"
-#include "worker/push_window.h"
+#include "worker/client/call_checks.h"
+#include "worker/client/client_loop.h"
+#include "worker/client/pull_plan.h"
+#include "worker/client/push_plan.h"
+#include "worker/client/push_window.h"
 
 namespace rowhouse {
 namespace {

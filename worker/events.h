@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "worker/models/bias_baseline.h"
-#include "worker/nearest.h"
-#include "worker/trainer.h"
+#include "worker/training/nearest.h"
+#include "worker/training/trainer.h"
 
 namespace rowhouse {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "worker/trainer.h"
+#include "worker/training/trainer.h"
 
 namespace rowhouse {
 

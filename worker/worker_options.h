@@ -14,7 +14,7 @@
 #include "worker/client.h"
 #include "worker/data/ratings.h"
 #include "worker/models/matrix_factorization.h"
-#include "worker/trainer.h"
+#include "worker/training/trainer.h"
 
 namespace rowhouse {
 

@@ -13,7 +13,7 @@
 #include "worker/client.h"
 #include "worker/data/generated_ratings.h"
 #include "worker/models/matrix_factorization.h"
-#include "worker/trainer.h"
+#include "worker/training/trainer.h"
 
 namespace rowhouse {
 namespace {

@@ -4,8 +4,8 @@
 #include "worker/commands/commands.h"
 #include "worker/commands/output.h"
 #include "worker/data/folds.h"
-#include "worker/evaluator.h"
 #include "worker/events.h"
+#include "worker/training/evaluator.h"
 
 namespace rowhouse {
 namespace {

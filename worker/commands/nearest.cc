@@ -1,4 +1,4 @@
-#include "worker/nearest.h"
+#include "worker/training/nearest.h"
 
 #include <boost/unordered/unordered_flat_map.hpp>
 

@@ -1,4 +1,4 @@
-#include "worker/client_loop.h"
+#include "worker/client/client_loop.h"
 
 #include <glog/logging.h>
 

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "common/endpoint.h"
-#include "worker/backoff.h"
 #include "worker/client.h"
-#include "worker/cluster_view.h"
+#include "worker/client/backoff.h"
+#include "worker/client/cluster_view.h"
 #include "worker/net/shard_link.h"
 
 namespace rowhouse {

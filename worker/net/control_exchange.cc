@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "worker/request.h"
+#include "worker/client/request.h"
 
 namespace rowhouse {
 

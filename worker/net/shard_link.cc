@@ -7,9 +7,9 @@
 
 #include "common/refusal.h"
 #include "common/status_macros.h"
+#include "worker/client/status_text.h"
 #include "worker/net/control_exchange.h"
 #include "worker/net/waits.h"
-#include "worker/status_text.h"
 
 namespace rowhouse {
 namespace {

@@ -19,9 +19,9 @@
 #include "common/net/stream.h"
 #include "common/types.h"
 #include "common/wire/control.h"
-#include "worker/backoff.h"
 #include "worker/client.h"
-#include "worker/request_queue.h"
+#include "worker/client/backoff.h"
+#include "worker/client/request_queue.h"
 
 namespace rowhouse {
 
