@@ -45,8 +45,7 @@ GeneratedRatings GenerateRatings(const GeneratorOptions& options);
 // The expectation of the rating whose true value is t.
 double ExpectedRating(double t, double noise_stddev);
 
-// Options and best errors, as in generated.json: best_rmse is the mean over the folds,
-// best_rmse_per_fold has them all.
+// Options and best errors, as in generated.json: best_rmse has that of each fold.
 std::string GeneratedJson(const GeneratorOptions& options, const GeneratedRatings& generated);
 
 // Writes u.data, u.item and generated.json (options and best errors) to `directory`, made where it
