@@ -25,7 +25,7 @@ struct GeneratorOptions {
   uint32_t users = 943;
   uint32_t items = 1682;
   uint32_t ratings = 100000;
-  uint32_t dim = 2;
+  uint32_t dim = 3;
   double mean = 3.5;
   double user_bias_stddev = 0.4;
   double item_bias_stddev = 0.5;
