@@ -28,8 +28,8 @@ absl::Status CheckReal(const TableSpec& spec, std::string_view field, double val
 absl::Status ValidateName(const TableSpec& spec) {
   if (spec.name.empty()) return BadSpec(spec, "the name is empty");
   if (spec.name.size() > kTableNameBytesMax) {
-    return BadSpec(spec, absl::StrFormat("the name has %d bytes; at most %d are allowed",
-                                         spec.name.size(), kTableNameBytesMax));
+    return Refuse(RefusalReason::kBadTableSpec, "table name: it has ", spec.name.size(),
+                  " bytes; at most ", kTableNameBytesMax, " are allowed");
   }
   for (const char c : spec.name) {
     if (c < 0x21 || c > 0x7e || c == '\'') {

@@ -52,8 +52,8 @@ asio::awaitable<absl::StatusOr<StreamSocket>> ConnectTo(Endpoint endpoint) {
   co_return CannotConnect(endpoint, last);
 }
 
-asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
-                                       std::vector<asio::const_buffer> pieces) {
+asio::awaitable<absl::Status> WriteAll(StreamSocket& socket, std::vector<asio::const_buffer> pieces,
+                                       uint64_t* written_bytes) {
   size_t first = 0;
   while (first < pieces.size()) {
     const std::span<const asio::const_buffer> rest(pieces.data() + first, pieces.size() - first);
@@ -61,6 +61,7 @@ asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
     if (error) {
       co_return Refuse(RefusalReason::kDisconnected, "writing failed: ", error.message());
     }
+    if (written_bytes != nullptr) *written_bytes += written;
     while (first < pieces.size() && written >= pieces[first].size()) {
       written -= pieces[first++].size();
     }

@@ -13,6 +13,9 @@
 namespace rowhouse {
 namespace {
 
+// How long a stop waits for peers to take their last answers.
+constexpr uint32_t kFinishTimeoutMs = 2000;
+
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
@@ -157,7 +160,10 @@ void ShardHost::BeginStop() {
 void ShardHost::Finish() {
   if (std::exchange(finished_, true)) return;
   const auto sessions = sessions_;
-  for (const auto& [id, session] : sessions) session->FinishAndClose();
+  for (const auto& [id, session] : sessions) {
+    session->FinishAndClose();
+    session->CloseAfter(kFinishTimeoutMs);
+  }
   work_.reset();
 }
 
