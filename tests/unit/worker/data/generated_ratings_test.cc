@@ -76,7 +76,7 @@ TEST(GeneratedRatings, FilesReadBackAsTheyWereMade) {
   EXPECT_EQ(*ReadRatings(directory + "/u.data"), generated.ratings);
   EXPECT_EQ(*ReadTitles(directory + "/u.item"), generated.titles);
   const auto json = boost::json::parse(*ReadFile(directory + "/generated.json"));
-  EXPECT_EQ(json.at("best_rmse_per_fold").at(3).to_number<double>(), generated.best_rmse[3]);
+  EXPECT_EQ(json.at("best_rmse").at(3).to_number<double>(), generated.best_rmse[3]);
   std::filesystem::remove_all(std::filesystem::path(directory).parent_path());
 }
 
