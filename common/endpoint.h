@@ -10,9 +10,9 @@
 namespace rowhouse {
 
 struct Endpoint {
-  std::string host;      // empty for Unix-domain sockets
-  uint16_t port = 0;     // 0 when listening: any free one
-  std::string path;      // of a Unix-domain socket; empty for TCP
+  std::string host;   // empty for Unix-domain sockets
+  uint16_t port = 0;  // 0 when listening: any free one
+  std::string path;   // of a Unix-domain socket; empty for TCP
 
   bool is_unix() const { return !path.empty(); }
   bool operator==(const Endpoint&) const = default;

@@ -28,13 +28,13 @@ absl::Status CheckReal(const TableSpec& spec, std::string_view field, double val
 absl::Status ValidateName(const TableSpec& spec) {
   if (spec.name.empty()) return BadSpec(spec, "the name is empty");
   if (spec.name.size() > kTableNameBytesMax) {
-    return BadSpec(spec, absl::StrFormat("the name has %d bytes; at most %d are allowed",
-                                         spec.name.size(), kTableNameBytesMax));
+    return Refuse(RefusalReason::kBadTableSpec, "table name: it has ", spec.name.size(),
+                  " bytes; at most ", kTableNameBytesMax, " are allowed");
   }
   for (const char c : spec.name) {
     if (c < 0x21 || c > 0x7e || c == '\'') {
-      return Refuse(RefusalReason::kBadTableSpec,
-                    "table name: byte ", static_cast<int>(static_cast<unsigned char>(c)),
+      return Refuse(RefusalReason::kBadTableSpec, "table name: byte ",
+                    static_cast<int>(static_cast<unsigned char>(c)),
                     " is not allowed; use printable ASCII without spaces or quotes");
     }
   }
@@ -44,15 +44,16 @@ absl::Status ValidateName(const TableSpec& spec) {
 absl::Status ValidateInitializer(const TableSpec& spec) {
   const Initializer& init = spec.initializer;
   if (init.kind > InitializerKind::kNormal) {
-    return BadSpec(spec, absl::StrFormat("unknown initializer kind %d", static_cast<int>(init.kind)));
+    return BadSpec(spec,
+                   absl::StrFormat("unknown initializer kind %d", static_cast<int>(init.kind)));
   }
   if (!(std::fabs(init.a) <= 1e6f) || !(std::fabs(init.b) <= 1e6f)) {
-    return BadSpec(spec, absl::StrFormat("initializer values %g, %g must lie within +-1e6",
-                                         init.a, init.b));
+    return BadSpec(
+        spec, absl::StrFormat("initializer values %g, %g must lie within +-1e6", init.a, init.b));
   }
   if (init.kind == InitializerKind::kUniform && init.a > init.b) {
-    return BadSpec(spec, absl::StrFormat("uniform initializer: low %g is above high %g", init.a,
-                                         init.b));
+    return BadSpec(spec,
+                   absl::StrFormat("uniform initializer: low %g is above high %g", init.a, init.b));
   }
   if (init.kind == InitializerKind::kNormal && init.b < 0) {
     return BadSpec(spec, absl::StrFormat("normal initializer: stddev %g is negative", init.b));
@@ -106,8 +107,8 @@ absl::Status Validate(const TableSpec& spec) {
   RETURN_IF_ERROR(CheckReal(spec, "lr", a.lr, 0, 1e6));
   RETURN_IF_ERROR(CheckReal(spec, "lr_decay", a.lr_decay, 0, 1e6));
   RETURN_IF_ERROR(CheckReal(spec, "weight_decay", a.weight_decay, 0, 1e3));
-  RETURN_IF_ERROR(CheckReal(spec, "initial_accumulator_value", a.initial_accumulator_value, 0,
-                            1e30));
+  RETURN_IF_ERROR(
+      CheckReal(spec, "initial_accumulator_value", a.initial_accumulator_value, 0, 1e30));
   // 1e-30: with it lr * g / eps stays finite for every g whose square underflows.
   return CheckReal(spec, "eps", a.eps, 1e-30, 1e6);
 }
@@ -125,8 +126,7 @@ absl::Status CheckSameSpec(const TableSpec& server, const TableSpec& request) {
   RETURN_IF_ERROR(CheckSame(server, "lr", Exact(a.lr), Exact(b.lr)));
   RETURN_IF_ERROR(CheckSame(server, "lr_decay", Exact(a.lr_decay), Exact(b.lr_decay)));
   RETURN_IF_ERROR(CheckSame(server, "weight_decay", Exact(a.weight_decay), Exact(b.weight_decay)));
-  RETURN_IF_ERROR(CheckSame(server, "initial_accumulator_value",
-                            Exact(a.initial_accumulator_value),
+  RETURN_IF_ERROR(CheckSame(server, "initial_accumulator_value", Exact(a.initial_accumulator_value),
                             Exact(b.initial_accumulator_value)));
   RETURN_IF_ERROR(CheckSame(server, "eps", Exact(a.eps), Exact(b.eps)));
   return CheckSame(server, "durability", DurabilityName(server.durability),

@@ -1,4 +1,5 @@
-// What a table is: name, dim, initial values, optimizer, durability. Clients state it, shards keep it.
+// What a table is: name, dim, initial values, optimizer, durability. Clients state it, shards keep
+// it.
 #pragma once
 
 #include <cstdint>

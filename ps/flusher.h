@@ -67,7 +67,7 @@ class Flusher {
   Phase phase_ = Phase::kIdle;
   Lsn watermark_;
   Lsn sync_lsn_;
-  size_t table_ = 0;   // position in the visit
+  size_t table_ = 0;  // position in the visit
   uint64_t row_ = 0;
   bool bookkeeping_written_ = false;
   std::vector<DiskEntry> entries_;

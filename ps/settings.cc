@@ -41,8 +41,8 @@ void AddLimits(ServerOptions* server, Settings* settings) {
                     "Most keys in one pull or push");
   settings->Integer("connections_max", &server->connections_max, {1, 65536}, "connections",
                     "Most connections at a time");
-  settings->Integer("connection_bytes_max", &server->connection_bytes_max,
-                    {64 << 10, 16ull << 30}, "bytes",
+  settings->Integer("connection_bytes_max", &server->connection_bytes_max, {64 << 10, 16ull << 30},
+                    "bytes",
                     "Requests and answers in flight on one connection before it is read no more");
   settings->Integer("tables_max", &limits.tables_max, {1, 1 << 20}, "tables", "Most tables");
   settings->Integer("clients_max", &limits.clients_max, {1, 1 << 24}, "clients",
@@ -67,8 +67,8 @@ void AddStorage(ServerOptions* server, Settings* settings) {
                    "Keep push log segments that recovery no longer needs");
   settings->Integer("log_buffer_bytes_max", &limits.log_buffer_bytes_max, {kMiB, 65536 * kMiB},
                     "bytes", "Records waiting to be written before requests wait too");
-  settings->Integer("flush_log_bytes", &limits.flush_log_bytes, {kMiB, (1ull << 20) * kMiB}, "bytes",
-                    "Push log written between two flushes of changed rows");
+  settings->Integer("flush_log_bytes", &limits.flush_log_bytes, {kMiB, (1ull << 20) * kMiB},
+                    "bytes", "Push log written between two flushes of changed rows");
   settings->Integer("flush_step_rows", &limits.flush_step_rows, {1, 1 << 20}, "rows",
                     "Rows looked at between two requests during a flush");
   settings->Integer("flush_file_rows", &limits.flush_file_rows, {1, 1 << 24}, "rows",
@@ -103,8 +103,8 @@ absl::Status ApplyClusterFile(const Settings& settings, ProgramOptions* options)
   if (options->cluster_file.empty()) return absl::OkStatus();
   for (const char* name : {"shards", "server_count"}) {
     if (settings.IsGiven(name)) {
-      return absl::InvalidArgumentError(StrCat(FlagOf(name), " and --cluster contradict: ",
-                                               "the cluster file says it"));
+      return absl::InvalidArgumentError(
+          StrCat(FlagOf(name), " and --cluster contradict: ", "the cluster file says it"));
     }
   }
   ASSIGN_OR_RETURN(const ClusterFile cluster, ReadClusterFile(options->cluster_file));

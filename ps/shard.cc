@@ -110,8 +110,8 @@ absl::Status Shard::HandlePull(SessionId session, const ReceivedFrame& frame, Ef
   }
   ++pulls_;
   rows_pulled_ += pull.row_count();
-  effects->answers.push_back(AnswerTo(
-      session, frame, std::move(answer).Finish(Op::kPullAnswer, frame.header.request_id)));
+  effects->answers.push_back(
+      AnswerTo(session, frame, std::move(answer).Finish(Op::kPullAnswer, frame.header.request_id)));
   return absl::OkStatus();
 }
 
@@ -216,10 +216,9 @@ absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& fr
     table = tables_.Create(record);
   }
   const CreateTableAnswer answer{table->id(), table->generation()};
-  AnswerWhenDurable(
-      session, frame,
-      MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer), log_.last_lsn(),
-      Durability::kLog, effects);
+  AnswerWhenDurable(session, frame,
+                    MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer),
+                    log_.last_lsn(), Durability::kLog, effects);
   return absl::OkStatus();
 }
 
@@ -227,14 +226,13 @@ absl::Status Shard::HandleQueryClient(SessionId session, const ReceivedFrame& fr
                                       Effects* effects) {
   ASSIGN_OR_RETURN(const QueryClient request, DecodeControl<QueryClient>(frame.body));
   const QueryClientAnswer answer{clients_.HighestIncarnation(request.client)};
-  effects->answers.push_back(
-      AnswerTo(session, frame,
-               MakeControlFrame(Op::kQueryClientAnswer, frame.header.request_id, answer)));
+  effects->answers.push_back(AnswerTo(
+      session, frame, MakeControlFrame(Op::kQueryClientAnswer, frame.header.request_id, answer)));
   return absl::OkStatus();
 }
 
-absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& frame,
-                                     uint64_t now_ms, Effects* effects) {
+absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                                     Effects* effects) {
   ASSIGN_OR_RETURN(const OpenClient request, DecodeControl<OpenClient>(frame.body));
   RETURN_IF_ERROR(CheckLogAccepts());
   ASSIGN_OR_RETURN(
@@ -254,10 +252,9 @@ absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& fra
 
 absl::Status Shard::HandleStats(SessionId session, const ReceivedFrame& frame, Effects* effects) {
   RETURN_IF_ERROR(DecodeControl<Stats>(frame.body).status());
-  effects->answers.push_back(
-      AnswerTo(session, frame,
-               MakeControlFrame(Op::kStatsAnswer, frame.header.request_id,
-                                StatsAnswer{Counters()})));
+  effects->answers.push_back(AnswerTo(
+      session, frame,
+      MakeControlFrame(Op::kStatsAnswer, frame.header.request_id, StatsAnswer{Counters()})));
   return absl::OkStatus();
 }
 

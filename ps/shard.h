@@ -1,7 +1,7 @@
 // A shard: rows, clients and log order of a set of slots, as a plain state machine.
 //
-// Events go in, effects come out (effects.h). Nothing here waits, reads a clock or touches a socket,
-// a thread or a disk.
+// Events go in, effects come out (effects.h). Nothing here waits, reads a clock or touches a
+// socket, a thread or a disk.
 //
 //   Shard shard(identity, limits, kernel, &counters);
 //   ... RestoreMeta, RestoreRow, Replay as recovery.h does ...

@@ -43,8 +43,8 @@ std::vector<DiskEntry> Shard::Bookkeeping(Lsn watermark) const {
   entries.push_back({MetaKey(kClientsName), TextOf(clients_.Encode())});
   for (size_t i = 0; i < tables_.all().size(); ++i) {
     const TableRecord record{tables_.all()[i]->spec(), tables_.all()[i]->generation()};
-    entries.push_back({MetaKey(StrCat(kTablePrefix, absl::StrFormat("%08d", i))),
-                       TextOf(EncodeControl(record))});
+    entries.push_back(
+        {MetaKey(StrCat(kTablePrefix, absl::StrFormat("%08d", i))), TextOf(EncodeControl(record))});
   }
   const uint64_t lsn = watermark.value();
   entries.push_back({MetaKey(kWatermarkName), TextOf(std::as_bytes(std::span(&lsn, 1)))});
@@ -125,8 +125,8 @@ absl::Status Shard::ReplaySection(const PushSection& section, float effective_le
     return absl::OkStatus();
   }
   if (section.header.dim != table->spec().dim) {
-    return Corrupt(StrCat("log record ", lsn.value(), ": table '", table->spec().name,
-                          "': dim is ", table->spec().dim, " in the table, ", section.header.dim,
+    return Corrupt(StrCat("log record ", lsn.value(), ": table '", table->spec().name, "': dim is ",
+                          table->spec().dim, " in the table, ", section.header.dim,
                           " in the record"));
   }
   ApplySection(*table, section, effective_learning_rate, lsn, kernel_);

@@ -42,8 +42,8 @@ absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
 absl::Status RestoreShard(const PushLogOptions& options, ShardStorage* storage, Shard* shard,
                           std::string* found) {
   const std::string meta_begin = MetaBegin();
-  RETURN_IF_ERROR(storage->disk->Scan(
-      meta_begin, "", [&](std::string_view key, std::string_view value) {
+  RETURN_IF_ERROR(
+      storage->disk->Scan(meta_begin, "", [&](std::string_view key, std::string_view value) {
         return shard->RestoreMeta(key.substr(meta_begin.size()), value);
       }));
   uint64_t rows = 0;
@@ -54,12 +54,11 @@ absl::Status RestoreShard(const PushLogOptions& options, ShardStorage* storage, 
       }));
   uint64_t records = 0;
   const Lsn synced = std::max(shard->watermark(), shard->highest_row_lsn());
-  ASSIGN_OR_RETURN(storage->log,
-                   PushLog::Open(storage->files.get(), options, shard->watermark(), synced,
-                                 [&](const LogRecord& record) {
-                                   ++records;
-                                   return shard->Replay(record);
-                                 }));
+  ASSIGN_OR_RETURN(storage->log, PushLog::Open(storage->files.get(), options, shard->watermark(),
+                                               synced, [&](const LogRecord& record) {
+                                                 ++records;
+                                                 return shard->Replay(record);
+                                               }));
   shard->Started(storage->log->next_lsn(), storage->log->size_bytes());
   *found = StrCat(rows, " rows, ", records, " log records above ", shard->watermark().value());
   if (!storage->log->cut_message().empty()) {

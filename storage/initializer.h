@@ -1,4 +1,5 @@
-// Deterministic initial values: a function of (seed, table, key, column), on every machine the same.
+// Deterministic initial values: a function of (seed, table, key, column), on every machine the
+// same.
 //
 // Source of the bits: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
 // SC 2011), keyed by the table's seed and id, counted by key and column. Floats come from them by

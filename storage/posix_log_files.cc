@@ -14,33 +14,11 @@
 
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/iovecs.h"
 #include "storage/posix_file.h"
 
 namespace rowhouse {
 namespace {
-
-std::vector<iovec> ToIovecs(std::span<const std::span<const std::byte>> pieces) {
-  std::vector<iovec> out;
-  out.reserve(pieces.size());
-  for (const auto piece : pieces) {
-    if (piece.empty()) continue;
-    out.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
-  }
-  return out;
-}
-
-// Drops the first `bytes` bytes, which were written; returns what is left.
-std::span<iovec> Advance(std::span<iovec> pieces, size_t bytes) {
-  while (!pieces.empty() && bytes >= pieces.front().iov_len) {
-    bytes -= pieces.front().iov_len;
-    pieces = pieces.subspan(1);
-  }
-  if (bytes > 0) {
-    pieces.front().iov_base = static_cast<std::byte*>(pieces.front().iov_base) + bytes;
-    pieces.front().iov_len -= bytes;
-  }
-  return pieces;
-}
 
 class PosixLogFile final : public LogFile {
  public:

@@ -41,11 +41,11 @@ enum class RecordType : uint16_t {
 struct LogRecord {
   Lsn lsn;
   RecordType type = RecordType::kPush;
-  uint64_t arrival_ms = 0;              // since the Unix epoch, by the shard's clock
-  std::vector<std::byte> prefix;        // made by the shard
-  std::span<const std::byte> body;      // as received; 8-byte aligned
-  uint64_t body_checksum = 0;           // XXH3-64, made by the client, checked on arrival
-  std::shared_ptr<const void> owner;    // keeps `body` alive
+  uint64_t arrival_ms = 0;            // since the Unix epoch, by the shard's clock
+  std::vector<std::byte> prefix;      // made by the shard
+  std::span<const std::byte> body;    // as received; 8-byte aligned
+  uint64_t body_checksum = 0;         // XXH3-64, made by the client, checked on arrival
+  std::shared_ptr<const void> owner;  // keeps `body` alive
 };
 
 struct PushLogOptions {
@@ -57,8 +57,8 @@ class PushLog {
  public:
   using Replay = std::function<absl::Status(const LogRecord& record)>;
 
-  // Reads what is there and calls `replay` for every record above `watermark`, in LSN order, then is
-  // ready to append. `synced` is the highest LSN that the caller knows to have been synced.
+  // Reads what is there and calls `replay` for every record above `watermark`, in LSN order, then
+  // is ready to append. `synced` is the highest LSN that the caller knows to have been synced.
   static absl::StatusOr<std::unique_ptr<PushLog>> Open(LogFiles* files, PushLogOptions options,
                                                        Lsn watermark, Lsn synced,
                                                        const Replay& replay);

@@ -31,7 +31,8 @@ absl::StatusOr<RowKey> DecodeRowKey(std::string_view bytes);
 DiskEntry EncodeRow(TableId table, const RowLayout& layout, const std::byte* row);
 // Format and generation of a stored value, to find out whether it is still wanted.
 absl::StatusOr<Generation> RowGeneration(std::string_view value);
-// Fills lsn, weights and state of `row`, and leaves its key. Errors: a value of another size (named).
+// Fills lsn, weights and state of `row`, and leaves its key. Errors: a value of another size
+// (named).
 absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byte* row);
 
 std::string MetaKey(std::string_view name);

@@ -8,6 +8,7 @@
 #include <bit>
 
 #include "common/fingerprint.h"
+#include "storage/prefetch.h"
 #include "storage/row_layout.h"
 
 namespace rowhouse {
@@ -86,7 +87,8 @@ RowIndex::Part& RowIndex::PartOf(uint64_t fingerprint) const {
   return *directory_[fingerprint & (directory_.size() - 1)];
 }
 
-void RowIndex::PrefetchBuckets(std::span<const Key> keys, std::span<uint64_t> fingerprints) const {
+ROWHOUSE_PREFETCHES void RowIndex::PrefetchBuckets(std::span<const Key> keys,
+                                                   std::span<uint64_t> fingerprints) const {
   for (size_t i = 0; i < keys.size(); ++i) {
     fingerprints[i] = Fingerprint(table_, keys[i]);
     const Part& part = PartOf(fingerprints[i]);
@@ -94,7 +96,7 @@ void RowIndex::PrefetchBuckets(std::span<const Key> keys, std::span<uint64_t> fi
   }
 }
 
-void RowIndex::PrefetchRows(std::span<const uint64_t> fingerprints) const {
+ROWHOUSE_PREFETCHES void RowIndex::PrefetchRows(std::span<const uint64_t> fingerprints) const {
   for (const uint64_t fingerprint : fingerprints) {
     const Part& part = PartOf(fingerprint);
     const Bucket& bucket = part.buckets[HomeOf(fingerprint) & part.mask];

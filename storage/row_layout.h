@@ -1,4 +1,5 @@
-// One row in memory: [ RowHeader | weights f32[dim] | optimizer state f32[state_floats] ], padded to 8.
+// One row in memory: [ RowHeader | weights f32[dim] | optimizer state f32[state_floats] ], padded
+// to 8.
 //
 // Threading: plain values.
 #pragma once
@@ -37,7 +38,9 @@ class RowLayout {
   static const RowHeader& Header(const std::byte* row) {
     return *reinterpret_cast<const RowHeader*>(row);
   }
-  static float* Weights(std::byte* row) { return reinterpret_cast<float*>(row + sizeof(RowHeader)); }
+  static float* Weights(std::byte* row) {
+    return reinterpret_cast<float*>(row + sizeof(RowHeader));
+  }
   static const float* Weights(const std::byte* row) {
     return reinterpret_cast<const float*>(row + sizeof(RowHeader));
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "storage/initializer.h"
+#include "storage/prefetch.h"
 #include "storage/row_index.h"
 #include "storage/row_slabs.h"
 
@@ -25,7 +26,7 @@ uint32_t StateFloats(const TableSpec& spec) {
   return spec.dim;
 }
 
-void PrefetchWeights(const std::byte* row, size_t weight_bytes) {
+ROWHOUSE_PREFETCHES void PrefetchWeights(const std::byte* row, size_t weight_bytes) {
   if (row == nullptr) return;
   const std::byte* const weights = row + sizeof(RowHeader);
   for (size_t at = 0; at < std::min(weight_bytes, kPrefetchBytesMax); at += kCacheLineBytes) {

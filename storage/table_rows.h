@@ -53,7 +53,8 @@ class TableRows {
   // Every row, in the order of row numbers (the order of creation where nothing was erased).
   // `first`: row number to start at; stops after `rows_max` rows; returns the next row number, or
   // row_number_end() when through.
-  uint64_t Visit(uint64_t first, uint64_t rows_max, const std::function<void(std::byte* row)>& visit);
+  uint64_t Visit(uint64_t first, uint64_t rows_max,
+                 const std::function<void(std::byte* row)>& visit);
   uint64_t row_number_end() const;
 
  private:

@@ -59,7 +59,7 @@ std::string FormatProgress(const TrainingProgress& progress, double seconds, siz
   const std::string head = absl::StrFormat("epoch %d/%d ", progress.epoch + 1, progress.epochs);
   const std::string left = share > 0 ? FormatDuration(seconds * (1 - share) / share) : "?";
   const std::string tail =
-      absl::StrFormat("%3.0f%%  %s examples/s  %s rows/s  loss %.4f  ETA %s", 100 * share,
+      absl::StrFormat("%3.0f%%  %s ex/s  %s rows/s  loss %.4f  ETA %s", 100 * share,
                       FormatCount(PerSecond(progress.run_examples_done, seconds)),
                       FormatCount(PerSecond(progress.rows_pulled + progress.rows_pushed, seconds)),
                       progress.loss, left);

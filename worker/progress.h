@@ -1,6 +1,6 @@
 // A progress bar for people: epoch, speed, loss and time left, on one line that is drawn anew.
 //
-//   epoch 3/12 [=======>       ]  41%  182k examples/s  1.2M rows/s  loss 0.3012  ETA 0:12
+//   epoch 3/12 [=======>       ]  41%  182k ex/s  1.2M rows/s  loss 0.3012  ETA 0:12
 //
 // Threading: none.
 #pragma once

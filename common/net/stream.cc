@@ -52,8 +52,8 @@ asio::awaitable<absl::StatusOr<StreamSocket>> ConnectTo(Endpoint endpoint) {
   co_return CannotConnect(endpoint, last);
 }
 
-asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
-                                       std::vector<asio::const_buffer> pieces) {
+asio::awaitable<absl::Status> WriteAll(StreamSocket& socket, std::vector<asio::const_buffer> pieces,
+                                       uint64_t* written_bytes) {
   size_t first = 0;
   while (first < pieces.size()) {
     const std::span<const asio::const_buffer> rest(pieces.data() + first, pieces.size() - first);
@@ -61,6 +61,7 @@ asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
     if (error) {
       co_return Refuse(RefusalReason::kDisconnected, "writing failed: ", error.message());
     }
+    if (written_bytes != nullptr) *written_bytes += written;
     while (first < pieces.size() && written >= pieces[first].size()) {
       written -= pieces[first++].size();
     }
@@ -70,8 +71,8 @@ asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
 }
 
 asio::awaitable<absl::Status> WriteAll(StreamSocket& socket, std::span<const std::byte> bytes) {
-  return WriteAll(socket, std::vector<asio::const_buffer>(
-                              1, asio::const_buffer(bytes.data(), bytes.size())));
+  return WriteAll(
+      socket, std::vector<asio::const_buffer>(1, asio::const_buffer(bytes.data(), bytes.size())));
 }
 
 FrameReader::FrameReader(size_t frame_bytes_max) : frame_bytes_max_(frame_bytes_max) {}
@@ -104,8 +105,8 @@ void FrameReader::MakeRoom(size_t frame_bytes) {
   const size_t needed = std::max(frame_bytes, kFrameHeaderBytes);
   if (buffer_ != nullptr && begin_ + needed <= capacity_ && end_ < capacity_) return;
   // Twice the frame, so that a stream of large frames is read ahead and seldom moved.
-  Renew(std::max({kBufferBytesMin, std::min(2 * needed, frame_bytes_max_ + kBufferBytesMin),
-                  needed, capacity_ < 4 * needed ? capacity_ : size_t{0}}));
+  Renew(std::max({kBufferBytesMin, std::min(2 * needed, frame_bytes_max_ + kBufferBytesMin), needed,
+                  capacity_ < 4 * needed ? capacity_ : size_t{0}}));
 }
 
 void FrameReader::Renew(size_t bytes) {

@@ -7,8 +7,8 @@
 //   std::vector<std::byte> body = EncodeControl(message);
 //   ASSIGN_OR_RETURN(CreateTable message, DecodeControl<CreateTable>(frame.body));
 //
-// Encoding: integers and floats little-endian in their own width, enums as their representation, bool as
-// one byte (0 or 1), strings and vectors as u32 count and elements.
+// Encoding: integers and floats little-endian in their own width, enums as their representation,
+// bool as one byte (0 or 1), strings and vectors as u32 count and elements.
 //
 // Errors: ControlReader throws ControlReadError; DecodeControl turns it into kMalformed.
 #pragma once
@@ -64,14 +64,14 @@ class ControlReader : public cereal::InputArchive<ControlReader, cereal::AllowEm
 };
 
 template <typename T>
-  requires std::is_arithmetic_v<T>
+requires std::is_arithmetic_v<T>
 void CEREAL_SAVE_FUNCTION_NAME(ControlWriter& archive, const T& value) {
   static_assert(std::endian::native == std::endian::little);
   archive.Write(&value, sizeof(value));
 }
 
 template <typename T>
-  requires std::is_arithmetic_v<T>
+requires std::is_arithmetic_v<T>
 void CEREAL_LOAD_FUNCTION_NAME(ControlReader& archive, T& value) {
   if constexpr (std::is_same_v<T, bool>) {
     uint8_t byte = 0;

@@ -36,9 +36,9 @@ struct HelloAnswer {
   static constexpr std::string_view kName = "hello answer";
   uint16_t version = 0;  // the one that both will use from here on
   Timeline timeline;
-  Epoch epoch;               // of the slot map
+  Epoch epoch;  // of the slot map
   uint32_t slot_bits = 0;
-  uint32_t shard_count = 0;  // of the whole cluster
+  uint32_t shard_count = 0;     // of the whole cluster
   std::vector<ShardId> shards;  // hosted by this server
   uint64_t frame_bytes_max = 0;
   uint64_t keys_per_request_max = 0;
@@ -107,9 +107,9 @@ struct OpenClient {
 
 struct OpenClientAnswer {
   static constexpr std::string_view kName = "open client answer";
-  Sequence window_floor;              // numbers below it are never accepted again
-  std::vector<Sequence> applied;      // numbers at or above it that are applied
-  Mark mark;                          // the highest checkpoint mark known here
+  Sequence window_floor;          // numbers below it are never accepted again
+  std::vector<Sequence> applied;  // numbers at or above it that are applied
+  Mark mark;                      // the highest checkpoint mark known here
 
   template <typename Archive>
   void serialize(Archive& archive) {

@@ -14,7 +14,8 @@ struct Totals {
   uint64_t floats = 0;
 };
 
-// Takes fixed-size records off the front of a body; nothing here trusts a count before it is checked.
+// Takes fixed-size records off the front of a body; nothing here trusts a count before it is
+// checked.
 class BodyReader {
  public:
   BodyReader(const char* what, std::span<const std::byte> body) : what_(what), rest_(body) {}

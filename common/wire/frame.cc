@@ -71,8 +71,7 @@ uint64_t Checksum(std::span<const std::span<const std::byte>> pieces) {
   return XXH3_64bits_digest(&state);
 }
 
-FrameHeader MakeFrameHeader(Op op, uint64_t request_id, size_t body_bytes,
-                            uint64_t body_checksum) {
+FrameHeader MakeFrameHeader(Op op, uint64_t request_id, size_t body_bytes, uint64_t body_checksum) {
   FrameHeader header;
   header.op = static_cast<uint16_t>(op);
   header.body_bytes = static_cast<uint32_t>(body_bytes);
@@ -87,8 +86,10 @@ Decoded DecodeFrame(std::span<const std::byte> input, size_t frame_bytes_max) {
   if (!MagicFits(input)) {
     const std::string_view head(reinterpret_cast<const char*>(input.data()),
                                 std::min<size_t>(input.size(), 4));
-    return Bad(Refuse(RefusalReason::kBadMagic, "this is not the Rowhouse protocol: frames begin "
-                      "with \"RWHS\", these bytes with \"", absl::CHexEscape(ForAbsl(head)), "\""));
+    return Bad(Refuse(RefusalReason::kBadMagic,
+                      "this is not the Rowhouse protocol: frames begin "
+                      "with \"RWHS\", these bytes with \"",
+                      absl::CHexEscape(ForAbsl(head)), "\""));
   }
   if (input.size() < kFrameHeaderBytes) return NeedMore(0);
   Decoded decoded;

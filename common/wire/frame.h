@@ -92,10 +92,10 @@ enum class DecodeResult { kGood, kBad, kNeedMore };
 
 struct Decoded {
   DecodeResult result = DecodeResult::kNeedMore;
-  Frame frame;              // where kGood
-  size_t frame_bytes = 0;   // kGood: bytes consumed. kNeedMore: size of the whole frame, or 0 where
-                            // the header itself is not complete
-  absl::Status status;      // where kBad: reason and message; the stream cannot be trusted further
+  Frame frame;             // where kGood
+  size_t frame_bytes = 0;  // kGood: bytes consumed. kNeedMore: size of the whole frame, or 0 where
+                           // the header itself is not complete
+  absl::Status status;     // where kBad: reason and message; the stream cannot be trusted further
 };
 
 // Looks for one frame at the start of `input`. Never reads beyond it, never allocates for the body.

@@ -41,7 +41,7 @@ class Found:
     ratings: Path
     items: Path | None
     description: str
-    best_rmse: float | None = None  # of generated data: what a perfect model would reach
+    best_rmse: list | None = None  # of generated data, fold by fold: what a perfect model would reach
 
 
 @dataclass

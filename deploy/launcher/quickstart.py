@@ -135,8 +135,10 @@ class Quickstart:
 
     def _generate(self, folder):
         folder.mkdir()
-        seed = [] if self._options.seed is None else ["--seed", str(self._options.seed)]
-        argv = [str(self._options.bin_dir / "rowhouse-worker"), "generate", "--out", str(folder), "--json", *seed]
+        flags = ["--out", str(folder), "--folds", str(self._options.folds), "--json"]
+        if self._options.seed is not None:
+            flags += ["--seed", str(self._options.seed)]
+        argv = [str(self._options.bin_dir / "rowhouse-worker"), "generate", *flags]
         run = subprocess.run(argv, capture_output=True, text=True, check=False)
         if run.returncode != 0:
             raise JobFailed(f"rowhouse-worker generate failed: {run.stderr.strip()}")
@@ -159,7 +161,7 @@ class Quickstart:
             folds=options.folds,
             data=found.description,
             epochs=options.epochs,
-            best_rmse=found.best_rmse,
+            best_rmse=found.best_rmse and found.best_rmse[fold],
             model_flags=flags,
         )
 

@@ -15,15 +15,13 @@ absl::StatusOr<uint16_t> Negotiate(const Hello& hello) {
   const uint16_t version = std::min(hello.version_max, kProtocolVersionMax);
   if (version >= std::max(hello.version_min, kProtocolVersionMin)) return version;
   return Refuse(RefusalReason::kBadVersion, "the client speaks protocol versions ",
-                hello.version_min, " to ", hello.version_max, ", this server ",
-                kProtocolVersionMin, " to ", kProtocolVersionMax,
-                ": bring both to one release of Rowhouse");
+                hello.version_min, " to ", hello.version_max, ", this server ", kProtocolVersionMin,
+                " to ", kProtocolVersionMax, ": bring both to one release of Rowhouse");
 }
 
 std::string NamesOf(const std::vector<ShardId>& shards) {
-  return absl::StrJoin(shards, ", ", [](std::string* out, ShardId shard) {
-    absl::StrAppend(out, shard.value());
-  });
+  return absl::StrJoin(
+      shards, ", ", [](std::string* out, ShardId shard) { absl::StrAppend(out, shard.value()); });
 }
 
 absl::Status CheckShard(const ServerFacts& facts, ShardId shard) {
@@ -38,9 +36,10 @@ absl::Status CheckShard(const ServerFacts& facts, ShardId shard) {
 
 absl::Status CheckTimeline(const ServerFacts& facts, Timeline timeline) {
   if (timeline == Timeline(0) || timeline == facts.timeline) return absl::OkStatus();
-  return Refuse(RefusalReason::kWrongTimeline, "the client knows another cluster, or this one "
-                "before it was restored (timeline ", timeline.value(), ", here ",
-                facts.timeline.value(), "): start the client again");
+  return Refuse(RefusalReason::kWrongTimeline,
+                "the client knows another cluster, or this one "
+                "before it was restored (timeline ",
+                timeline.value(), ", here ", facts.timeline.value(), "): start the client again");
 }
 
 }  // namespace

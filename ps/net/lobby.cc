@@ -71,8 +71,8 @@ absl::Status Lobby::Listen(const Endpoint& endpoint) {
 absl::Status Lobby::ListenTcp(const Endpoint& endpoint) {
   error_code error;
   tcp::resolver resolver(loop_);
-  const auto found = resolver.resolve(endpoint.host, std::to_string(endpoint.port),
-                                      tcp::resolver::passive, error);
+  const auto found =
+      resolver.resolve(endpoint.host, std::to_string(endpoint.port), tcp::resolver::passive, error);
   if (error || found.empty()) return CannotListen(endpoint, error);
   tcp::acceptor acceptor(loop_);
   error = OpenAcceptor(acceptor, found.begin()->endpoint());
@@ -162,8 +162,7 @@ asio::awaitable<absl::Status> Lobby::Welcome(StreamSocket& socket, FrameReader& 
   if (!frame.ok()) co_return frame.status();
   const absl::StatusOr<Greeting> greeting = Greet(facts_, *frame);
   if (!greeting.ok()) co_return greeting.status();
-  OutFrame answer =
-      MakeControlFrame(Op::kHelloAnswer, frame->header.request_id, greeting->answer);
+  OutFrame answer = MakeControlFrame(Op::kHelloAnswer, frame->header.request_id, greeting->answer);
   if (greeting->hello.shard == kNoShard) {
     const absl::Status written = co_await WriteAll(socket, answer.bytes());
     deadline.Disarm();

@@ -45,8 +45,7 @@ class Lobby {
   asio::awaitable<void> Accept(Acceptor& acceptor);
   asio::awaitable<void> Receive(StreamSocket socket);
   asio::awaitable<absl::Status> Welcome(StreamSocket& socket, FrameReader& reader,
-                                        std::unique_ptr<ConnectionSlot>& slot,
-                                        Deadline& deadline);
+                                        std::unique_ptr<ConnectionSlot>& slot, Deadline& deadline);
   ShardHost* HostOf(ShardId shard) const;
 
   const ServerFacts facts_;

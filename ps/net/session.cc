@@ -31,7 +31,8 @@ Session::Session(SessionId id, StreamSocket socket, FrameReader reader,
       context_(context),
       resume_(socket_.get_executor(), kNever),
       outgoing_ready_(socket_.get_executor(), kNever),
-      write_deadline_(socket_.get_executor(), kNever) {}
+      write_deadline_(socket_.get_executor(), kNever),
+      close_deadline_(socket_.get_executor(), kNever) {}
 
 void Session::Start() {
   const auto spawn = [this](asio::awaitable<void> (Session::*run)()) {
@@ -67,9 +68,10 @@ asio::awaitable<void> Session::Read() {
   }
 }
 
-// A lost connection is closed; a stream that lost its meaning is told so first.
+// What was asked before is answered still: a peer may have ended just its own side. A stream that
+// lost its meaning is told so.
 void Session::Refuse(const absl::Status& status) {
-  if (ReasonOf(status) == RefusalReason::kDisconnected) return Close();
+  if (ReasonOf(status) == RefusalReason::kDisconnected) return FinishAndClose();
   context_->refusals.Count(status);
   LOG_EVERY_N(WARNING, 100) << "connection refused: " << status.message();
   Send(MakeErrorFrame(0, status), 0);
@@ -94,7 +96,7 @@ asio::awaitable<void> Session::Write() {
   while (!closed_) {
     if (!outgoing_.empty()) {
       co_await WriteQueued();
-    } else if (finishing_) {
+    } else if (finishing_ && in_flight_bytes_ == 0) {
       error_code ignored;
       socket_.cancel(ignored);  // a read may be waiting
       co_await CloseGently(socket_, kCloseTimeoutMs);
@@ -113,15 +115,32 @@ asio::awaitable<void> Session::WriteQueued() {
     pieces.emplace_back(frame.words.get(), frame.size_bytes);
     bytes += frame.size_bytes;
   }
-  write_deadline_.expires_after(std::chrono::milliseconds(context_->options.write_timeout_ms));
-  write_deadline_.async_wait([self = shared_from_this()](error_code error) {
-    if (!error) self->Close();
-  });
-  const absl::Status status = co_await WriteAll(socket_, std::move(pieces));
+  writing_ = true;
+  CloseWithoutProgress();
+  const absl::Status status = co_await WriteAll(socket_, std::move(pieces), &written_bytes_);
+  writing_ = false;
   write_deadline_.cancel();
   in_flight_bytes_ -= std::min(in_flight_bytes_, bytes);
   if (!status.ok()) Close();
   resume_.cancel();
+}
+
+// Looks once per write_timeout_ms, so that a write costs no more than one timer.
+void Session::CloseWithoutProgress() {
+  write_deadline_.expires_after(std::chrono::milliseconds(context_->options.write_timeout_ms));
+  write_deadline_.async_wait(
+      [self = shared_from_this(), before = written_bytes_](error_code error) {
+        if (error || !self->writing_) return;
+        if (self->written_bytes_ == before) return self->Close();
+        self->CloseWithoutProgress();
+      });
+}
+
+void Session::CloseAfter(uint32_t timeout_ms) {
+  close_deadline_.expires_after(std::chrono::milliseconds(timeout_ms));
+  close_deadline_.async_wait([self = shared_from_this()](error_code error) {
+    if (!error) self->Close();
+  });
 }
 
 void Session::Close() {
@@ -131,6 +150,7 @@ void Session::Close() {
   resume_.cancel();
   outgoing_ready_.cancel();
   write_deadline_.cancel();
+  close_deadline_.cancel();
   slot_.reset();
   host_->Forget(id_);
 }

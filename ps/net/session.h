@@ -1,9 +1,9 @@
 // One connection to a shard, after the lobby's greeting: a coroutine that reads requests and one
 // that writes answers.
 //
-// Reading pauses while too many bytes are in flight or the shard's log does not keep up; a peer that
-// takes no bytes for write_timeout_ms is cut off. A stream that cannot be decoded gets an error
-// frame and is closed.
+// Reading pauses while too many bytes are in flight or the shard's log does not keep up; a peer
+// that takes no bytes for write_timeout_ms is cut off. A stream that cannot be decoded gets an
+// error frame and is closed.
 //
 // Threading: the shard's thread.
 #pragma once
@@ -29,8 +29,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void Start();
   // Queues a frame; `answered_bytes` of requests are no longer in flight.
   void Send(OutFrame frame, uint64_t answered_bytes);
-  // Sends what is queued, then closes; reads no more.
+  // Reads no more; answers what has been read, then closes.
   void FinishAndClose();
+  // Closes whatever is still to be sent.
+  void CloseAfter(uint32_t timeout_ms);
   void Resume() { resume_.cancel(); }
 
  private:
@@ -39,6 +41,7 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::awaitable<void> WriteQueued();
   bool Blocked() const;
   void Refuse(const absl::Status& status);
+  void CloseWithoutProgress();
   void Close();
 
   const SessionId id_;
@@ -49,12 +52,15 @@ class Session : public std::enable_shared_from_this<Session> {
   ServerContext* const context_;
 
   std::vector<OutFrame> outgoing_;
-  uint64_t in_flight_bytes_ = 0;
+  uint64_t in_flight_bytes_ = 0;  // of requests not answered and of answers not written
+  uint64_t written_bytes_ = 0;    // ever
+  bool writing_ = false;
   bool finishing_ = false;
   bool closed_ = false;
-  asio::steady_timer resume_;    // wakes Read
+  asio::steady_timer resume_;          // wakes Read
   asio::steady_timer outgoing_ready_;  // wakes Write
   asio::steady_timer write_deadline_;
+  asio::steady_timer close_deadline_;
 };
 
 }  // namespace rowhouse

@@ -13,10 +13,12 @@
 namespace rowhouse {
 namespace {
 
+// How long a stop waits for peers to take their last answers.
+constexpr uint32_t kFinishTimeoutMs = 2000;
+
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
 std::string ShardPath(const ServerOptions& options, ShardId shard) {
@@ -35,13 +37,11 @@ absl::StatusOr<std::unique_ptr<ShardHost>> ShardHost::Open(const ShardIdentity& 
                                                            ServerContext* context) {
   ASSIGN_OR_RETURN(ShardStorage storage, OpenStorage(identity, context->options));
   auto shard = std::make_unique<Shard>(storage.identity, context->options.limits,
-                                       SupportedAdagradKernels().back().kernel,
-                                       &context->refusals);
+                                       SupportedAdagradKernels().back().kernel, &context->refusals);
   std::string found;
   RETURN_IF_ERROR(RestoreShard(context->options.log, &storage, shard.get(), &found));
   LOG(INFO) << "shard " << identity.shard << " of " << identity.shard_count << ": " << found;
-  return std::unique_ptr<ShardHost>(
-      new ShardHost(std::move(storage), std::move(shard), context));
+  return std::unique_ptr<ShardHost>(new ShardHost(std::move(storage), std::move(shard), context));
 }
 
 ShardHost::ShardHost(ShardStorage storage, std::unique_ptr<Shard> shard, ServerContext* context)
@@ -62,8 +62,8 @@ void ShardHost::Start() {
   thread_ = std::thread([this] { loop_.run(); });
 }
 
-void ShardHost::Adopt(StreamSocket socket, FrameReader reader,
-                      std::unique_ptr<ConnectionSlot> slot, OutFrame greeting) {
+void ShardHost::Adopt(StreamSocket socket, FrameReader reader, std::unique_ptr<ConnectionSlot> slot,
+                      OutFrame greeting) {
   // Released from the lobby's event loop on its own thread; registered with ours on ours.
   boost::system::error_code error;
   const auto protocol = socket.local_endpoint(error).protocol();
@@ -74,8 +74,8 @@ void ShardHost::Adopt(StreamSocket socket, FrameReader reader,
     StreamSocket own(loop_, protocol, handle);
     if (finished_) return;
     const SessionId id(next_session_++);
-    auto session = std::make_shared<Session>(id, std::move(own), std::move(reader),
-                                             std::move(slot), this, context_);
+    auto session = std::make_shared<Session>(id, std::move(own), std::move(reader), std::move(slot),
+                                             this, context_);
     sessions_.emplace(id, session);
     session->Send(std::move(greeting), 0);
     session->Start();
@@ -160,7 +160,10 @@ void ShardHost::BeginStop() {
 void ShardHost::Finish() {
   if (std::exchange(finished_, true)) return;
   const auto sessions = sessions_;
-  for (const auto& [id, session] : sessions) session->FinishAndClose();
+  for (const auto& [id, session] : sessions) {
+    session->FinishAndClose();
+    session->CloseAfter(kFinishTimeoutMs);
+  }
   work_.reset();
 }
 

@@ -20,8 +20,8 @@ struct Avx2 {
 
 }  // namespace
 
-void AdagradAvx2(const AdagradStep& step, const RowLayout& layout,
-               std::span<std::byte* const> rows, const float* gradients) {
+void AdagradAvx2(const AdagradStep& step, const RowLayout& layout, std::span<std::byte* const> rows,
+                 const float* gradients) {
   AdagradRows<Avx2>(step, layout, rows, gradients);
 }
 

@@ -21,7 +21,7 @@ struct Avx512 {
 }  // namespace
 
 void AdagradAvx512(const AdagradStep& step, const RowLayout& layout,
-               std::span<std::byte* const> rows, const float* gradients) {
+                   std::span<std::byte* const> rows, const float* gradients) {
   AdagradRows<Avx512>(step, layout, rows, gradients);
 }
 

@@ -20,8 +20,8 @@ struct Sse2 {
 
 }  // namespace
 
-void AdagradSse2(const AdagradStep& step, const RowLayout& layout,
-               std::span<std::byte* const> rows, const float* gradients) {
+void AdagradSse2(const AdagradStep& step, const RowLayout& layout, std::span<std::byte* const> rows,
+                 const float* gradients) {
   AdagradRows<Sse2>(step, layout, rows, gradients);
 }
 

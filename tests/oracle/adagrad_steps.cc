@@ -1,9 +1,9 @@
-// Applies single Adagrad steps that come on stdin: the side of the comparison with PyTorch that runs
-// our kernels. See adagrad_torch_test.py.
+// Applies single Adagrad steps that come on stdin: the side of the comparison with PyTorch that
+// runs our kernels. See adagrad_torch_test.py.
 //
 //   input  := dim:u32 case*
-//   case   := lr:f64 lr_decay:f64 weight_decay:f64 eps:f64 step:u64 w:f32[dim] state:f32[dim] g:f32[dim]
-//   output := for each case, for each kernel: w:f32[dim] state:f32[dim]
+//   case   := lr:f64 lr_decay:f64 weight_decay:f64 eps:f64 step:u64 w:f32[dim] state:f32[dim]
+//   g:f32[dim] output := for each case, for each kernel: w:f32[dim] state:f32[dim]
 //
 // The names of the kernels go to stderr, in order.
 #include <cstdio>

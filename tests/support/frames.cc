@@ -20,8 +20,8 @@ std::vector<std::byte> Body(const Header& header, std::span<const TestSection> s
   std::vector<std::byte> body;
   Append(std::span(&header, 1), &body);
   for (const TestSection& s : sections) {
-    const SectionHeader section{s.table, s.generation, s.dim,
-                                static_cast<uint32_t>(s.keys.size()), 0};
+    const SectionHeader section{s.table, s.generation, s.dim, static_cast<uint32_t>(s.keys.size()),
+                                0};
     Append(std::span(&section, 1), &body);
   }
   for (const TestSection& s : sections) Append(std::span<const Key>(s.keys), &body);

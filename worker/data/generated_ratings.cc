@@ -187,16 +187,17 @@ GeneratedRatings GenerateRatings(const GeneratorOptions& options) {
 std::string GeneratedJson(const GeneratorOptions& options, const GeneratedRatings& generated) {
   const auto& best = generated.best_rmse;
   const double mean = std::accumulate(best.begin(), best.end(), 0.0) / best.size();
-  return boost::json::serialize(boost::json::object{{"generator", "rowhouse-worker generate"},
-                                                    {"seed", options.seed},
-                                                    {"users", options.users},
-                                                    {"items", options.items},
-                                                    {"ratings", generated.ratings.size()},
-                                                    {"dim", options.dim},
-                                                    {"noise_stddev", options.noise_stddev},
-                                                    {"folds", options.folds},
-                                                    {"best_rmse", boost::json::value_from(best)},
-                                                    {"best_rmse_mean", mean}});
+  return boost::json::serialize(
+      boost::json::object{{"generator", "rowhouse-worker generate"},
+                          {"seed", options.seed},
+                          {"users", options.users},
+                          {"items", options.items},
+                          {"ratings", generated.ratings.size()},
+                          {"dim", options.dim},
+                          {"noise_stddev", options.noise_stddev},
+                          {"folds", options.folds},
+                          {"best_rmse", mean},
+                          {"best_rmse_per_fold", boost::json::value_from(best)}});
 }
 
 absl::Status WriteGenerated(const GeneratorOptions& options, const GeneratedRatings& generated,

@@ -25,12 +25,12 @@ struct GeneratorOptions {
   uint32_t users = 943;
   uint32_t items = 1682;
   uint32_t ratings = 100000;
-  uint32_t dim = 4;
+  uint32_t dim = 2;
   double mean = 3.5;
   double user_bias_stddev = 0.4;
   double item_bias_stddev = 0.5;
-  double factor_stddev = 0.55;  // of <p_u, q_i>
-  double noise_stddev = 0.8;
+  double factor_stddev = 0.6;  // of <p_u, q_i>
+  double noise_stddev = 0.9;
   uint32_t folds = 5;
 };
 
@@ -45,7 +45,8 @@ GeneratedRatings GenerateRatings(const GeneratorOptions& options);
 // The expectation of the rating whose true value is t.
 double ExpectedRating(double t, double noise_stddev);
 
-// Options and best errors, as in generated.json.
+// Options and best errors, as in generated.json: best_rmse is the mean over the folds,
+// best_rmse_per_fold has them all.
 std::string GeneratedJson(const GeneratorOptions& options, const GeneratedRatings& generated);
 
 // Writes u.data, u.item and generated.json (options and best errors) to `directory`, made where it

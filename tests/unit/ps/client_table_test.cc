@@ -10,8 +10,8 @@ namespace {
 constexpr uint64_t kRetentionMs = 1000;
 
 void Open(ClientTable* table, uint64_t client, uint64_t incarnation, uint64_t now_ms = 1) {
-  const auto record = table->MakeOpen({ClientId(client), Incarnation(incarnation)}, now_ms,
-                                      kRetentionMs, 100);
+  const auto record =
+      table->MakeOpen({ClientId(client), Incarnation(incarnation)}, now_ms, kRetentionMs, 100);
   ASSERT_TRUE(record.ok()) << record.status();
   table->Apply(*record, now_ms);
 }
@@ -27,8 +27,7 @@ TEST(ClientTable, AHigherIncarnationFencesTheLower) {
   Open(&table, 1, 1);
   table.AddPush(ClientId(1), Incarnation(1), {Sequence(1), ShardId(0)}, Lsn(2), Sequence(1), 1);
   Open(&table, 1, 2);
-  EXPECT_EQ(ReasonOf(table.FindOpen(ClientId(1), Incarnation(1)).status()),
-            RefusalReason::kFenced);
+  EXPECT_EQ(ReasonOf(table.FindOpen(ClientId(1), Incarnation(1)).status()), RefusalReason::kFenced);
   const auto client = table.FindOpen(ClientId(1), Incarnation(2));
   ASSERT_TRUE(client.ok());
   EXPECT_EQ((*client)->window.size(), 0u);

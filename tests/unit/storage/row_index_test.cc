@@ -147,6 +147,18 @@ TEST_F(RowIndexTest, OneSlotOfKeysIsSpreadLikeAnyOther) {
   EXPECT_LT(index_.resident_bytes() / kKeys, 16u);
 }
 
+// One part far deeper than the rest, then the rest: many directory entries point to one part.
+TEST_F(RowIndexTest, PartsThatLagBehindTheDirectorySplitToo) {
+  std::mt19937_64 random(8);
+  std::vector<Key> keys;
+  for (uint64_t i = 0; i < 30000; ++i) keys.push_back(KeyWithFingerprint(random() << 4));
+  for (uint64_t i = 0; i < 200000; ++i) keys.push_back(KeyWithFingerprint(random() | 1));
+  EXPECT_EQ(Insert(keys), keys.size());
+  const auto rows = rows_;
+  EXPECT_EQ(Find(keys), rows);
+  EXPECT_EQ(Insert(keys), 0u);
+}
+
 TEST_F(RowIndexTest, KeysChosenToCollideStillWork) {
   constexpr uint64_t kKeys = 60000;
   std::vector<Key> keys;

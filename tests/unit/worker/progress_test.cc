@@ -25,7 +25,7 @@ TrainingProgress Quarter() {
 
 TEST(FormatProgress, ShowsEpochSpeedLossAndTimeLeft) {
   EXPECT_EQ(FormatProgress(Quarter(), 2, 110),
-            "epoch 3/12 [=======>                      ]  25%  125k examples/s  600k rows/s  "
+            "epoch 3/12 [=======>                      ]  25%  125k ex/s  600k rows/s  "
             "loss 0.3012  ETA 0:06");
 }
 
@@ -33,9 +33,9 @@ TEST(FormatProgress, FitsTheColumns) {
   for (size_t columns = 0; columns < 150; ++columns) {
     EXPECT_LE(FormatProgress(Quarter(), 2, columns).size(), columns);
   }
-  EXPECT_THAT(FormatProgress(Quarter(), 2, 79), HasSubstr("/12 [==>     ]  25%"));
-  EXPECT_THAT(FormatProgress(Quarter(), 2, 75), Not(HasSubstr("[")));
-  EXPECT_THAT(FormatProgress(Quarter(), 2, 75), HasSubstr("ETA 0:06"));
+  EXPECT_THAT(FormatProgress(Quarter(), 2, 79), HasSubstr("/12 [===>          ]  25%"));
+  EXPECT_THAT(FormatProgress(Quarter(), 2, 70), Not(HasSubstr("[")));
+  EXPECT_THAT(FormatProgress(Quarter(), 2, 70), HasSubstr("ETA 0:06"));
 }
 
 TEST(FormatProgress, KnowsBeginningAndEnd) {

@@ -1,0 +1,59 @@
+#include "tests/integration/test_server.h"
+
+#include <glog/logging.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "storage/memory_disk_tier.h"
+#include "storage/memory_log_files.h"
+
+namespace rowhouse {
+namespace {
+
+absl::StatusOr<ShardStorage> OpenMemory(const ShardIdentity& identity) {
+  ShardStorage storage;
+  storage.identity = identity;
+  storage.disk = MakeMemoryDiskTier();
+  storage.files = std::make_unique<MemoryLogFiles>();
+  return storage;
+}
+
+}  // namespace
+
+TempDir::TempDir() {
+  std::string path = (std::filesystem::temp_directory_path() / "rowhouse-test-XXXXXX").string();
+  PCHECK(::mkdtemp(path.data()) != nullptr) << path;
+  path_ = path;
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+ServerOptions TestServer::InMemory() {
+  ServerOptions options;
+  options.open_storage = OpenMemory;
+  return options;
+}
+
+TestServer::TestServer(ServerOptions options) : options_(std::move(options)) {
+  options_.listen = {"127.0.0.1:0", StrCat("unix:", dir_.path(), "/socket")};
+  options_.data_dir = StrCat(dir_.path(), "/data");
+}
+
+absl::Status TestServer::Start() {
+  ASSIGN_OR_RETURN(server_, Server::Start(options_));
+  return absl::OkStatus();
+}
+
+std::string TestServer::endpoint(Transport transport) const {
+  return server_->endpoints().at(transport == Transport::kTcp ? 0 : 1);
+}
+
+}  // namespace rowhouse
