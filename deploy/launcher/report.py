@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from pathlib import Path
 
 
 class Say:
@@ -22,13 +23,19 @@ class Say:
         self._bar = False
 
 
+def short(path):
+    """Relative where it lies below the current folder: shorter, and just as good to paste."""
+    path, here = Path(path), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def plural(count, word):
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def describe_plan(plan):
     held_out = f"fold {plan.fold} of {plan.folds} held out"
-    return f"data      {plan.data}, {plan.ratings} ({held_out})"
+    return f"data      {plan.data}, {short(plan.ratings)} ({held_out})"
 
 
 def describe_cluster(plan, endpoints):
@@ -61,11 +68,11 @@ def describe_nearest(answers):
 
 def describe_tables(work_dir, servers):
     lines = [
-        f"The trained tables are in {work_dir}. To start on them again:",
-        f"  deploy/quickstart --resume {shlex.quote(str(work_dir))} --serve",
+        f"The trained tables are in {short(work_dir)}. To start on them again:",
+        f"  deploy/quickstart --resume {shlex.quote(short(work_dir))} --serve",
         "or server by server:",
     ]
-    lines += [f"  {shlex.join(server.argv_by_hand())}" for server in servers]
+    lines += [f"  {shlex.join(map(short, server.argv_by_hand()))}" for server in servers]
     return "\n".join(lines)
 
 

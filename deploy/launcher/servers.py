@@ -93,7 +93,7 @@ class Server:
     def argv_by_hand(self):
         """The same server for a user's own terminal, on its old port."""
         return [
-            "rowhouse-ps",
+            str(self._plan.bin_dir / "rowhouse-ps"),
             *("--listen", self._listen),
             *("--data-dir", str(self.data_dir)),
             *("--shards", str(self._plan.shards)),
@@ -102,8 +102,7 @@ class Server:
         ]
 
     def _argv(self):
-        program, *flags = self.argv_by_hand()
-        return [str(self._plan.bin_dir / program), *flags, "--ready-file", str(self._ready_file)]
+        return [*self.argv_by_hand(), "--ready-file", str(self._ready_file)]
 
     def _read_ready_file(self):
         try:
