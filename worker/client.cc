@@ -114,7 +114,7 @@ void ShardedClient::Remember(const Table& table, const std::string& name) {
 std::string ShardedClient::NameOf(TableId table) const {
   const std::lock_guard lock(names_mutex_);
   const auto found = names_.find(table);
-  if (found == names_.end()) return absl::StrFormat("table with id %#x", table.value());
+  if (found == names_.end()) return absl::StrFormat("table %016x", table.value());
   return StrCat("table '", found->second, "'");
 }
 

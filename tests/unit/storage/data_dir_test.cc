@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/shard_identity.h"
-#include "tests/unit/storage/temp_dir.h"
+#include "tests/unit/storage/test_files.h"
 
 namespace rowhouse {
 namespace {
@@ -32,7 +32,7 @@ class DataDirTest : public ::testing::Test {
   std::string Identity() { return path_ + "/IDENTITY"; }
 
   TempDir temp_;
-  std::string path_ = temp_.Path("a/b/shard");
+  std::string path_ = PathIn(temp_, "a/b/shard");
 };
 
 TEST_F(DataDirTest, CreatesTheDirectoryAndItsIdentity) {
@@ -130,10 +130,10 @@ TEST_F(DataDirTest, OtherShardCountOrShardIsRefusedWithBothValues) {
 }
 
 TEST_F(DataDirTest, PathsThatCannotBeWrittenAreRefusedWithAdvice) {
-  WriteTextFile(temp_.Path("file"), "");
-  path_ = temp_.Path("file");
+  WriteTextFile(PathIn(temp_, "file"), "");
+  path_ = PathIn(temp_, "file");
   EXPECT_THAT(Failure(), HasSubstr("choose another path"));
-  path_ = temp_.Path("file/below");
+  path_ = PathIn(temp_, "file/below");
   EXPECT_THAT(Failure(), HasSubstr("choose another path"));
   path_ = "/proc/rowhouse";
   Failure();
@@ -142,14 +142,14 @@ TEST_F(DataDirTest, PathsThatCannotBeWrittenAreRefusedWithAdvice) {
 }
 
 TEST_F(DataDirTest, RelativePathsAndTrailingSlashesWork) {
-  path_ = temp_.Path("c/d/");
+  path_ = PathIn(temp_, "c/d/");
   EXPECT_EQ(Open()->identity(), kIdentity);
   const auto before = std::filesystem::current_path();
   std::filesystem::current_path(temp_.path());
   path_ = "relative";
   Open();
   std::filesystem::current_path(before);
-  EXPECT_TRUE(std::filesystem::exists(temp_.Path("relative/IDENTITY")));
+  EXPECT_TRUE(std::filesystem::exists(PathIn(temp_, "relative/IDENTITY")));
 }
 
 }  // namespace

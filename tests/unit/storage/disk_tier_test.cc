@@ -12,11 +12,12 @@
 #include "common/text.h"
 #include "storage/memory_disk_tier.h"
 #include "storage/rocks_disk_tier.h"
-#include "tests/unit/storage/temp_dir.h"
+#include "tests/unit/storage/test_files.h"
 
 namespace rowhouse {
 
-bool operator==(const DiskEntry& a, const DiskEntry& b) {
+// Found by argument-dependent look-up, so not in the unnamed namespace.
+static bool operator==(const DiskEntry& a, const DiskEntry& b) {
   return a.key == b.key && a.value == b.value;
 }
 
@@ -54,7 +55,8 @@ enum class Kind { kMemory, kRocks };
 class DiskTierTest : public ::testing::TestWithParam<Kind> {
  protected:
   DiskTierTest()
-      : tier_(GetParam() == Kind::kMemory ? MakeMemoryDiskTier() : OpenRocks(dir_.Path("rows"))) {}
+      : tier_(GetParam() == Kind::kMemory ? MakeMemoryDiskTier()
+                                          : OpenRocks(PathIn(dir_, "rows"))) {}
 
   void Ingest(const Entries& entries) {
     const absl::Status status = tier_->Ingest(entries);
@@ -196,7 +198,7 @@ class RocksDiskTierTest : public ::testing::Test {
   }
 
   TempDir dir_;
-  const std::string path_ = dir_.Path("rows");
+  const std::string path_ = PathIn(dir_, "rows");
 };
 
 TEST_F(RocksDiskTierTest, ReopenGivesTheSameBytes) {

@@ -9,7 +9,7 @@
 
 #include "storage/memory_log_files.h"
 #include "storage/posix_log_files.h"
-#include "tests/unit/storage/temp_dir.h"
+#include "tests/unit/storage/test_files.h"
 
 namespace rowhouse {
 namespace {
@@ -39,7 +39,7 @@ class LogFilesTest : public ::testing::TestWithParam<Kind> {
     if (GetParam() == Kind::kMemory) {
       files_ = std::make_unique<MemoryLogFiles>();
     } else {
-      files_ = OpenPosixLogFiles(dir_.Path("deep/log")).value();
+      files_ = OpenPosixLogFiles(PathIn(dir_, "deep/log")).value();
     }
   }
   std::unique_ptr<LogFile> Create(std::string_view name) {
@@ -137,9 +137,9 @@ INSTANTIATE_TEST_SUITE_P(, LogFilesTest, ::testing::Values(Kind::kMemory, Kind::
 
 TEST(PosixLogFiles, FolderThatCannotBeIsAnErrorWithThePath) {
   TempDir dir;
-  WriteTextFile(dir.Path("file"), "");
+  WriteTextFile(PathIn(dir, "file"), "");
   for (const std::string& path :
-       {dir.Path("file"), dir.Path("file/log"), std::string("/proc/x/log")}) {
+       {PathIn(dir, "file"), PathIn(dir, "file/log"), std::string("/proc/x/log")}) {
     const auto files = OpenPosixLogFiles(path);
     ASSERT_FALSE(files.ok());
     EXPECT_THAT(std::string(files.status().message()), HasSubstr(path.substr(0, 5)));

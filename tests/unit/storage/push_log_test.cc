@@ -14,7 +14,7 @@
 #include "storage/memory_log_files.h"
 #include "storage/posix_log_files.h"
 #include "storage/push_log_format.h"
-#include "tests/unit/storage/temp_dir.h"
+#include "tests/unit/storage/test_files.h"
 
 namespace rowhouse {
 namespace {
@@ -610,7 +610,7 @@ TEST(PushLogOnDisk, ReopenGivesTheSameRecordsAndBytes) {
   std::string bytes;
   std::vector<LogRecord> replayed;
   for (uint64_t round = 0; round < 3; ++round) {
-    const auto files = OpenPosixLogFiles(dir.Path("log")).value();
+    const auto files = OpenPosixLogFiles(PathIn(dir, "log")).value();
     replayed.clear();
     auto log = PushLog::Open(files.get(), {.segment_bytes = 5000}, Lsn(0), Lsn(round * 100),
                              [&](const LogRecord& record) {
@@ -621,13 +621,13 @@ TEST(PushLogOnDisk, ReopenGivesTheSameRecordsAndBytes) {
     ASSERT_EQ(replayed.size(), round * 100);
     for (uint64_t i = 0; i < replayed.size(); ++i) ExpectSame(replayed[i], RecordOf(i + 1));
     if (round > 0) {
-      EXPECT_EQ(ReadTextFile(dir.Path("log/" + SegmentName(Lsn(1)))), bytes);
+      EXPECT_EQ(ReadTextFile(PathIn(dir, "log/" + SegmentName(Lsn(1)))), bytes);
     }
     for (uint64_t first = round * 100 + 1; first < round * 100 + 100; first += 10) {
       ASSERT_TRUE((*log)->Write(RecordsOf(first, first + 9)).ok());
     }
     ASSERT_TRUE((*log)->Sync().ok());
-    bytes = ReadTextFile(dir.Path("log/" + SegmentName(Lsn(1))));
+    bytes = ReadTextFile(PathIn(dir, "log/" + SegmentName(Lsn(1))));
   }
   EXPECT_GT(bytes.size(), 5000u);
 }
