@@ -1,10 +1,5 @@
 #include "tests/integration/test_server.h"
 
-#include <glog/logging.h>
-#include <stdlib.h>
-
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -24,17 +19,6 @@ absl::StatusOr<ShardStorage> OpenMemory(const ShardIdentity& identity) {
 }
 
 }  // namespace
-
-TempDir::TempDir() {
-  std::string path = (std::filesystem::temp_directory_path() / "rowhouse-test-XXXXXX").string();
-  PCHECK(::mkdtemp(path.data()) != nullptr) << path;
-  path_ = path;
-}
-
-TempDir::~TempDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
 
 ServerOptions TestServer::InMemory() {
   ServerOptions options;

@@ -12,24 +12,11 @@
 
 #include "absl/status/status.h"
 #include "ps/net/server.h"
+#include "tests/support/temp_dir.h"
 
 namespace rowhouse {
 
 enum class Transport { kTcp, kUnix };
-
-// A directory that goes with the object.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 class TestServer {
  public:

@@ -1,0 +1,54 @@
+// A process that the bench starts and that never outlives it.
+//
+// Threading: one thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace rowhouse {
+
+class ChildProcess {
+ public:
+  // A program; its first argument is its path. What it says on stderr goes to `log_file`. `cpus`:
+  // those that it may run on; empty: all.
+  static absl::StatusOr<ChildProcess> Run(const std::vector<std::string>& arguments,
+                                          const std::string& log_file,
+                                          const std::vector<int>& cpus);
+  // A function in a process of its own. REQUIRES: the caller has no other thread yet.
+  static absl::StatusOr<ChildProcess> Call(const std::function<void()>& function,
+                                           const std::vector<int>& cpus);
+
+  ChildProcess(ChildProcess&& other) noexcept : pid_(other.pid_) { other.pid_ = -1; }
+  ChildProcess& operator=(ChildProcess&& other) = delete;
+  ~ChildProcess();  // kills it where it still runs
+
+  // SIGTERM, then waits; an error where it did not exit with 0.
+  absl::Status Stop();
+  // Processor time used so far by all its threads.
+  double cpu_seconds() const;
+  bool running() const;
+
+ private:
+  explicit ChildProcess(int pid) : pid_(pid) {}
+
+  int pid_;
+};
+
+struct ServerProcess {
+  ChildProcess process;
+  std::string endpoint;
+};
+
+// Starts a rowhouse-ps on a free loopback port and waits until it serves; its log and ready file go
+// to `run_dir`. Errors: what the server said.
+absl::StatusOr<ServerProcess> StartServer(const std::string& program, const std::string& data_dir,
+                                          const std::string& run_dir, uint32_t shards,
+                                          const std::vector<int>& cpus);
+
+}  // namespace rowhouse

@@ -1,0 +1,27 @@
+// What a measurement was made on, and what else the machine did meanwhile.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace rowhouse {
+
+struct MachineFacts {
+  std::string cpu;
+  unsigned cpus = 0;
+  std::string kernel;
+  std::string build;  // type, and sanitizers where there are any
+};
+MachineFacts ReadMachineFacts();
+
+// Processors that this process may run on, ascending.
+std::vector<int> AllowedCpus();
+// Binds the calling thread, and those that it starts, to them; an empty list changes nothing.
+void RunOnCpus(const std::vector<int>& cpus);
+
+// Processor time that all processes of the machine have used since it started.
+double MachineCpuSeconds();
+// The same of this process.
+double OwnCpuSeconds();
+
+}  // namespace rowhouse
