@@ -40,6 +40,21 @@ class ServerStart(EndToEnd):
             endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
             self.assert_refused(self.server(self.folder / "d", endpoint), endpoint, "in use")
 
+    def test_socket_path_that_is_somebodys_file(self):
+        path = self.folder / "notes.txt"
+        path.write_text("mine")
+        self.assert_refused(self.server(self.folder / "d", f"unix:{path}"), path, "in use")
+        self.assertEqual(path.read_text(), "mine")
+
+    def test_socket_left_over_by_a_killed_server(self):
+        path = self.folder / "socket"
+        with socket.socket(socket.AF_UNIX) as left_over:
+            left_over.bind(str(path))
+        ready_file = self.folder / "ready"
+        process = self.server(self.folder / "d", f"unix:{path}", "--ready-file", ready_file)
+        wait_for(lambda: ready_file.exists() or process.poll() is not None, "a server")
+        self.assertIsNone(process.poll(), self.output(process))
+
     def test_data_dir_below_a_file(self):
         (self.folder / "file").touch()
         path = self.folder / "file" / "d"
