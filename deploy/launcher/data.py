@@ -7,6 +7,7 @@ shown its terms first, and kept in that user's cache.
 """
 
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -125,7 +126,7 @@ def _fetch(url):
             archive = response.read(ARCHIVE_BYTES_MAX + 1)
     except urllib.error.HTTPError as error:
         raise DownloadFailed(f"{url} cannot be fetched: the server answers {error.code} {error.reason}.") from error
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:  # the latter: no web server answers there
         reason = getattr(error, "reason", None) or error
         raise DownloadFailed(f"{url} cannot be fetched ({reason}); is this machine online?") from error
     if len(archive) > ARCHIVE_BYTES_MAX:

@@ -6,6 +6,7 @@ import http.server
 import io
 import os
 import shutil
+import socketserver
 import tempfile
 import threading
 import unittest
@@ -66,6 +67,20 @@ class Downloads(unittest.TestCase):
 
     def test_says_that_nobody_answers(self):
         self.fails("http://127.0.0.1:9/ml-100k.zip", "0" * 32, "cannot be fetched", "online")
+
+
+    def test_says_that_it_is_no_web_server(self):
+        server = socketserver.TCPServer(("127.0.0.1", 0), Stranger)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.fails(f"http://127.0.0.1:{server.server_address[1]}/ml-100k.zip", "0" * 32, "cannot be fetched", "SSH-2.0")
+
+
+class Stranger(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.rfile.readline()
+        self.wfile.write(b"SSH-2.0-OpenSSH\r\n")
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
