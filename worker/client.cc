@@ -132,6 +132,10 @@ std::future<absl::Status> ShardedClient::Push(Step step, std::vector<PushPart> p
   if (step.value() == 0) {
     return Ready(Refuse(RefusalReason::kBadStep, "push: step is 0; steps count from 1"));
   }
+  if (options_.read_only) {
+    return Ready(absl::FailedPreconditionError(
+        "push: this client is read-only; connect one without read_only to push"));
+  }
   if (absl::Status status = CheckParts(parts, Namer()); !status.ok()) return Ready(status);
   auto requests = PlanPush(step, std::move(parts), slots_, loop_->cluster().limits);
   if (!requests.ok()) return Ready(requests.status());

@@ -37,6 +37,7 @@ struct ClientOptions {
   std::vector<std::string> servers;  // "host:port" or "unix:/path", in any order
   std::string program = "rowhouse client";
   ClientId client;           // 0: a random one
+  bool read_only = false;    // refuses to push; servers then keep nothing about this client
   uint64_t random_seed = 0;  // of client id and jitter; 0: from the system
   uint32_t connect_timeout_ms = 10000;
   uint32_t request_timeout_ms = 60000;  // over all its retries
@@ -66,9 +67,9 @@ struct PushPart {
 
 class Client {
  public:
-  // Finds every shard of the cluster behind `servers`, connects to all of them and opens this
-  // client on each. Errors name the endpoint: refused, not a Rowhouse server, other version, a
-  // shard that none or two of the servers host, servers of different clusters.
+  // Finds every shard of the cluster behind `servers`, connects to all of them and, unless it is
+  // read-only, opens this client on each. Errors name the endpoint: refused, not a Rowhouse server,
+  // other version, a shard that none or two of the servers host, servers of different clusters.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(ClientOptions options);
   virtual ~Client() = default;
 

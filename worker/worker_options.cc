@@ -177,6 +177,7 @@ absl::Status FinishWorkerOptions(std::string_view command, WorkerOptions& option
   RETURN_IF_ERROR(CheckRanges(options));
   options.model.seed = options.trainer.schedule.seed = options.seed;
   options.client.client = ClientId(options.client_id);
+  options.client.read_only = command != "train";
   options.client.program = StrCat("rowhouse-worker rank ", options.trainer.schedule.rank);
   if (command == "generate") {
     if (!options.out_directory.empty()) return absl::OkStatus();

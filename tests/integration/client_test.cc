@@ -277,6 +277,27 @@ TEST_P(ClientOnAnyShape, CountsOfEveryShard) {
   EXPECT_EQ(CounterOf(*client_, "rows"), 500u);
 }
 
+TEST(Client, AReadOnlyClientLeavesNothingBehind) {
+  TestCluster cluster({1, 2}, [](ServerOptions* options) { options->limits.clients_max = 1; });
+  const auto writer = cluster.Connect();
+  const Table table = Create(*writer, UniformTable("user", 2));
+  ASSERT_TRUE(Push(*writer, 1, table, Range(50), std::vector<float>(100, 1)).ok());
+  const uint64_t lsns = CounterOf(*writer, "last_lsn");
+  ClientOptions options = cluster.client_options();
+  options.read_only = true;
+  const auto reader = TestCluster::Connect(options);
+  ASSERT_NE(reader, nullptr);
+  EXPECT_EQ(Pull(*reader, table, Range(50)), Pull(*writer, table, Range(50)));
+  const absl::Status pushed = Push(*reader, 1, table, Range(1), {1, 1});
+  EXPECT_TRUE(Contains(pushed, "read-only")) << pushed;
+
+  cluster.StopServer(0);
+  cluster.StartServer(0);
+  EXPECT_EQ(Pull(*reader, table, Range(50)), Pull(*writer, table, Range(50)));
+  EXPECT_EQ(CounterOf(*reader, "clients"), 2u);  // one on each shard
+  EXPECT_EQ(CounterOf(*reader, "last_lsn"), lsns + 2) << "the writer opened again, nobody else";
+}
+
 TEST(Client, RefusesAnotherSpecUnderTheSameName) {
   TestCluster cluster({1, 2});
   const auto client = cluster.Connect();

@@ -61,14 +61,34 @@ asio::awaitable<absl::Status> ClusterConnector::Steps(
                                                  options_, *identity, events_,
                                                  Mix64(options_.random_seed + i + 1)));
   }
+  if (options_.read_only) {
+    status = co_await EstablishLinks(*links);
+  } else {
+    status = co_await OpenLinks(identity, *links);
+  }
+  co_return status;
+}
+
+asio::awaitable<absl::Status> ClusterConnector::EstablishLinks(
+    const std::vector<std::unique_ptr<ShardLink>>& links) {
+  for (const auto& link : links) {
+    Attempt attempt = [&link] { return link->Establish(); };
+    absl::Status status = co_await Retry(link->where(), std::move(attempt));
+    if (!status.ok()) co_return status;
+  }
+  co_return absl::OkStatus();
+}
+
+asio::awaitable<absl::Status> ClusterConnector::OpenLinks(
+    LinkIdentity* identity, const std::vector<std::unique_ptr<ShardLink>>& links) {
   Incarnation highest;
-  for (const auto& link : *links) {
-    status = co_await QueryLink(*link, &highest);
+  for (const auto& link : links) {
+    absl::Status status = co_await QueryLink(*link, &highest);
     if (!status.ok()) co_return status;
   }
   identity->incarnation = Incarnation(highest.value() + 1);
-  for (const auto& link : *links) {
-    status = co_await OpenLink(*link);
+  for (const auto& link : links) {
+    absl::Status status = co_await OpenLink(*link);
     if (!status.ok()) co_return status;
   }
   co_return absl::OkStatus();

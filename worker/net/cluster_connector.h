@@ -24,7 +24,8 @@ class ClusterConnector {
   ClusterConnector(asio::any_io_executor executor, const ClientOptions& options,
                    const LinkEvents& events);
 
-  // Fills view, identity (but its client) and links: established and opened.
+  // Fills view, identity (but its client) and links: established and, unless the client is
+  // read-only, opened.
   // Errors: kDeadline after connect_timeout_ms, with the last reason; what cannot be helped by
   //   trying again comes at once.
   asio::awaitable<absl::Status> Connect(ClusterView* view, LinkIdentity* identity,
@@ -37,6 +38,10 @@ class ClusterConnector {
                                       std::vector<std::unique_ptr<ShardLink>>* links);
   asio::awaitable<absl::Status> DescribeServers(ClusterView* view);
   asio::awaitable<absl::Status> DescribeServer(const Endpoint& endpoint, HelloAnswer* answer);
+  asio::awaitable<absl::Status> EstablishLinks(
+      const std::vector<std::unique_ptr<ShardLink>>& links);
+  asio::awaitable<absl::Status> OpenLinks(LinkIdentity* identity,
+                                          const std::vector<std::unique_ptr<ShardLink>>& links);
   asio::awaitable<absl::Status> QueryLink(ShardLink& link, Incarnation* highest);
   asio::awaitable<absl::Status> OpenLink(ShardLink& link);
   // Attempts until one succeeds or fails in a way that trying again cannot help.

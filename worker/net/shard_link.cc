@@ -204,7 +204,7 @@ asio::awaitable<void> ShardLink::Reestablish() {
 
 asio::awaitable<absl::Status> ShardLink::EstablishAndOpen() {
   absl::Status status = co_await Establish();
-  if (!status.ok()) co_return status;
+  if (!status.ok() || options_.read_only) co_return status;
   status = co_await Open();
   co_return status;
 }

@@ -54,7 +54,7 @@ class ShardLink {
   asio::awaitable<absl::Status> Open();
   bool established() const { return socket_.has_value() && socket_->is_open(); }
 
-  // Serves requests until Stop. REQUIRES: established and opened.
+  // Serves requests until Stop. REQUIRES: established and, unless the client is read-only, opened.
   asio::awaitable<void> Run();
 
   void Enqueue(const std::shared_ptr<Call>& call, Request* request);

@@ -55,6 +55,17 @@ TEST_F(WorkerOptionsTest, SharesSeedAndIdentity) {
   EXPECT_THAT(options_.client.program, HasSubstr("rank 2"));
 }
 
+TEST_F(WorkerOptionsTest, OnlyTrainingOpensAClientThatPushes) {
+  ASSERT_TRUE(Parse({"train", "--servers", "a:1", "--data", "d"}).ok());
+  EXPECT_FALSE(options_.client.read_only);
+  ASSERT_TRUE(Parse({"evaluate", "--servers", "a:1", "--data", "d", "--fold", "0"}).ok());
+  EXPECT_TRUE(options_.client.read_only);
+  ASSERT_TRUE(Parse({"nearest", "--servers", "a:1", "--items", "i"}).ok());
+  EXPECT_TRUE(options_.client.read_only);
+  ASSERT_TRUE(Parse({"stats", "--servers", "a:1"}).ok());
+  EXPECT_TRUE(options_.client.read_only);
+}
+
 TEST_F(WorkerOptionsTest, TakesServersFromTheClusterFile) {
   const std::string path = StrCat(::testing::TempDir(), "/cluster.", getpid(), ".toml");
   std::ofstream(path) << "[cluster]\nservers = ['a:1', 'b:2']\n";
