@@ -1,4 +1,5 @@
 // rowhouse-worker: trains a model against Rowhouse servers and uses it.
+#include <glog/logging.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -39,6 +40,8 @@ absl::Status RunCommand(std::string_view command, const rowhouse::WorkerOptions&
 }  // namespace
 
 int main(int argc, char** argv) {
+  google::InitGoogleLogging(argv[0]);
+  FLAGS_logtostderr = true;
   signal(SIGINT, ExitOnSignal);
   signal(SIGTERM, ExitOnSignal);
   rowhouse::WorkerOptions options;
