@@ -3,6 +3,7 @@
 // Exit codes: 0 stopped in order; 1 cannot start, with the reason on stderr; 2 bad flags or config.
 #include <glog/logging.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
@@ -33,6 +34,15 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
+// Connections, log segments and RocksDB's files share the process's descriptors: with a usual limit
+// of 1024, connections alone could leave none to write the log with.
+void RaiseDescriptorLimit() {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // Renamed into place, so that whoever waits for the file never reads half of it.
 absl::Status WriteReadyFile(const std::string& path, const Server& server) {
   boost::json::array listen;
@@ -48,6 +58,7 @@ absl::Status WriteReadyFile(const std::string& path, const Server& server) {
 
 int Serve(const ProgramOptions& options) {
   const sigset_t signals = BlockStopSignals();
+  RaiseDescriptorLimit();
   const auto server = Server::Start(options.server);
   if (!server.ok()) return Fail(server.status(), 1);
   LOG(INFO) << "serving on " << absl::StrJoin((*server)->endpoints(), ", ");

@@ -59,8 +59,11 @@ class Shard {
   // Refuses requests from here on, writes everything out; `stopped` comes with a later event.
   void OnStop(Effects* effects);
 
-  // Whether requests should wait because the log does not keep up.
-  bool congested() const { return log_.buffered_bytes() > limits_.log_buffer_bytes_max; }
+  // Whether requests should wait because the log does not keep up. Not while it fails: then pushes
+  // are refused, which bounds the buffer as well, and pulls go on.
+  bool congested() const {
+    return !log_.failing() && log_.buffered_bytes() > limits_.log_buffer_bytes_max;
+  }
 
   const TableSet& tables() const { return tables_; }
   const ShardIdentity& identity() const { return identity_; }

@@ -1,6 +1,7 @@
 #include "ps/net/lobby.h"
 
 #include <glog/logging.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -31,7 +32,7 @@ absl::Status CannotListen(const Endpoint& endpoint, const error_code& error) {
   return absl::UnavailableError(
       StrCat("cannot listen on ", ToString(endpoint), ": ", error.message(),
              error == asio::error::address_in_use
-                 ? "; another server may be running there: choose another --listen"
+                 ? "; another server or a file may be there: choose another --listen"
                  : "; check --listen"));
 }
 
@@ -46,8 +47,11 @@ error_code OpenAcceptor(Acceptor& acceptor, const typename Acceptor::endpoint_ty
   return error;
 }
 
-// A socket file that nobody listens behind is left over from a server that was killed.
+// A socket file that nobody listens behind is left over from a server that was killed. A file of
+// any other kind refuses connections too, but it is somebody's.
 bool IsStale(asio::io_context& loop, const stream_protocol::endpoint& at) {
+  struct stat info;
+  if (::lstat(at.path().c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
   stream_protocol::socket probe(loop);
   error_code error;
   probe.connect(at, error);

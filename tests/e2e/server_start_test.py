@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import unittest
@@ -21,10 +22,10 @@ class ServerStart(EndToEnd):
         ]
         return self.start(argv, **options)
 
-    def serving(self, data_dir):
+    def serving(self, data_dir, **options):
         """A server that serves, and its endpoint."""
         ready_file = self.folder / "ready"
-        process = self.server(data_dir, "127.0.0.1:0", "--ready-file", ready_file)
+        process = self.server(data_dir, "127.0.0.1:0", "--ready-file", ready_file, **options)
         wait_for(lambda: ready_file.exists() or process.poll() is not None, "a server")
         self.assertIsNone(process.poll(), self.output(process))
         return process, json.loads(ready_file.read_text())["listen"][0]
@@ -39,6 +40,21 @@ class ServerStart(EndToEnd):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
             self.assert_refused(self.server(self.folder / "d", endpoint), endpoint, "in use")
+
+    def test_socket_path_that_is_somebodys_file(self):
+        path = self.folder / "notes.txt"
+        path.write_text("mine")
+        self.assert_refused(self.server(self.folder / "d", f"unix:{path}"), path, "in use")
+        self.assertEqual(path.read_text(), "mine")
+
+    def test_socket_left_over_by_a_killed_server(self):
+        path = self.folder / "socket"
+        with socket.socket(socket.AF_UNIX) as left_over:
+            left_over.bind(str(path))
+        ready_file = self.folder / "ready"
+        process = self.server(self.folder / "d", f"unix:{path}", "--ready-file", ready_file)
+        wait_for(lambda: ready_file.exists() or process.poll() is not None, "a server")
+        self.assertIsNone(process.poll(), self.output(process))
 
     def test_data_dir_below_a_file(self):
         (self.folder / "file").touch()
@@ -80,6 +96,21 @@ class ServerStart(EndToEnd):
         first, _ = self.serving(path)
         self.assert_refused(self.server(path), path)
         self.assertIsNone(first.poll(), "the first server goes on")
+
+    def test_more_connections_than_the_usual_descriptor_limit(self):
+        usual, connections = 64, 100
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (usual, hard))
+
+        process, endpoint = self.serving(self.folder / "d", preexec_fn=limit)
+        host, port = endpoint.split(":")
+        opened = [socket.create_connection((host, int(port))) for _ in range(connections)]
+        for connection in opened:
+            self.addCleanup(connection.close)
+        descriptors = f"/proc/{process.pid}/fd"
+        wait_for(lambda: len(os.listdir(descriptors)) > connections, "all connections to be accepted", 5)
 
     def test_wrong_flags(self):
         process = self.start([BIN_DIR / "rowhouse-ps", "--no-such-flag"])

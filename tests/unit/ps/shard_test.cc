@@ -228,6 +228,23 @@ TEST_F(ShardTest, WhenTheLogFailsPushesAreRefusedPullsGoOnAndServiceResumes) {
   EXPECT_EQ(driver_.Pull(spec_, {Key(1)}), rows);
 }
 
+TEST(ShardCongestion, RequestsWaitForASlowLogButNotForOneThatFails) {
+  ShardDriver::Options options;
+  options.limits.log_buffer_bytes_max = 100;  // less than one push
+  ShardDriver driver(options);
+  ASSERT_TRUE(driver.Start().ok());
+  driver.Create(Spec());
+  driver.Open(ClientId(7), Incarnation(1));
+  TestPush push;
+  push.sections = {SectionOf(Spec(), {Key(1)}, std::vector<float>(4, 1))};
+  driver.set_run_log_jobs(false);
+  driver.Send(Op::kPush, PushBody(push));
+  EXPECT_TRUE(driver.shard().congested());
+  driver.files().SetDiskBytesMax(0);
+  driver.RunJobs();
+  EXPECT_FALSE(driver.shard().congested());
+}
+
 TEST_F(ShardTest, RefusesEverythingWhileStopping) {
   Effects effects;
   driver_.shard().OnStop(&effects);
