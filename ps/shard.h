@@ -60,7 +60,9 @@ class Shard {
   void OnStop(Effects* effects);
 
   // Whether requests should wait because the log does not keep up.
-  bool congested() const { return log_.buffered_bytes() > limits_.log_buffer_bytes_max; }
+  bool congested() const {
+    return log_.buffered_bytes() + log_.waiting_bytes() > limits_.log_buffer_bytes_max;
+  }
 
   const TableSet& tables() const { return tables_; }
   const ShardIdentity& identity() const { return identity_; }
