@@ -78,6 +78,15 @@ RefusalReason ReasonOf(const absl::Status& status) {
   return static_cast<RefusalReason>(i);
 }
 
+absl::Status Detached(const absl::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  absl::Status copy(status.code(), status.message());
+  status.ForEachPayload([&copy](absl::string_view url, const absl::Cord& payload) {
+    copy.SetPayload(url, absl::Cord(std::string(payload)));
+  });
+  return copy;
+}
+
 bool IsRetryable(const absl::Status& status) {
   switch (ReasonOf(status)) {
     case RefusalReason::kOverloaded:

@@ -65,6 +65,11 @@ absl::Status Refuse(RefusalReason reason, const Parts&... parts) {
 // kNone for OK and for statuses that Refuse did not make.
 RefusalReason ReasonOf(const absl::Status& status);
 
+// The same status, sharing no memory with the original: what a status should be when it goes to
+// another thread. Abseil counts the sharers of a status inside its library, which Debian does not
+// build for the thread sanitizer, so sharing one between threads looks like a race there.
+absl::Status Detached(const absl::Status& status);
+
 // The one place that decides whether sending the same request again can help.
 bool IsRetryable(const absl::Status& status);
 

@@ -40,6 +40,7 @@ bool LogQueue::IsDurable(Lsn lsn, Durability durability) const {
 
 void LogQueue::Wait(Lsn lsn, Durability durability, uint64_t request_id, Answer answer) {
   if (durability == Durability::kFsync) RequestSync(lsn);
+  waiting_bytes_ += answer.frame.size_bytes;
   waiting_.push_back({lsn, durability, request_id, std::move(answer)});
 }
 
@@ -71,7 +72,9 @@ void LogQueue::Release(std::vector<Answer>* answers) {
   // In order of arrival; one that waits for a sync holds nobody else back.
   const auto released = [this](const Waiter& w) { return IsDurable(w.lsn, w.durability); };
   for (Waiter& waiter : waiting_) {
-    if (released(waiter)) answers->push_back(std::move(waiter.answer));
+    if (!released(waiter)) continue;
+    waiting_bytes_ -= waiter.answer.frame.size_bytes;
+    answers->push_back(std::move(waiter.answer));
   }
   std::erase_if(waiting_, released);
 }
@@ -86,6 +89,7 @@ void LogQueue::FailWaiters(const absl::Status& status, std::vector<Answer>* answ
                         waiter.answer.request_bytes});
   }
   waiting_.clear();
+  waiting_bytes_ = 0;
 }
 
 }  // namespace rowhouse

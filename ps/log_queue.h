@@ -29,6 +29,8 @@ class LogQueue {
   Lsn synced() const { return synced_; }
   bool failing() const { return failing_; }
   uint64_t buffered_bytes() const { return buffered_bytes_; }
+  // Of answers kept by Wait: they may be far larger than the requests that they answer.
+  uint64_t waiting_bytes() const { return waiting_bytes_; }
   // Of all records since the log's beginning that is on disk; only ever grows.
   uint64_t appended_bytes() const { return appended_bytes_; }
   bool idle() const {
@@ -72,6 +74,7 @@ class LogQueue {
   bool job_running_ = false;
   bool failing_ = false;
   uint64_t buffered_bytes_ = 0;
+  uint64_t waiting_bytes_ = 0;
   uint64_t appended_bytes_ = 0;
   std::vector<LogRecord> gathered_;
   std::vector<LogRecord> in_job_;

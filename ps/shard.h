@@ -62,7 +62,8 @@ class Shard {
   // Whether requests should wait because the log does not keep up. Not while it fails: then pushes
   // are refused, which bounds the buffer as well, and pulls go on.
   bool congested() const {
-    return !log_.failing() && log_.buffered_bytes() > limits_.log_buffer_bytes_max;
+    return !log_.failing() &&
+           log_.buffered_bytes() + log_.waiting_bytes() > limits_.log_buffer_bytes_max;
   }
 
   const TableSet& tables() const { return tables_; }

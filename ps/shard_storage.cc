@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/refusal.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "storage/posix_log_files.h"
@@ -69,7 +70,7 @@ absl::Status RestoreShard(const PushLogOptions& options, ShardStorage* storage, 
 
 LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
   LogOutcome outcome;
-  outcome.status = RunLogSteps(job, log);
+  outcome.status = Detached(RunLogSteps(job, log));
   outcome.written = Lsn(log->next_lsn().value() - 1);
   outcome.synced = log->synced_lsn();
   outcome.log_bytes = log->size_bytes();
@@ -79,7 +80,7 @@ LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
   std::sort(job.entries->begin(), job.entries->end(),
             [](const DiskEntry& a, const DiskEntry& b) { return a.key < b.key; });
-  return disk->Ingest(*job.entries);
+  return Detached(disk->Ingest(*job.entries));
 }
 
 }  // namespace rowhouse

@@ -152,7 +152,7 @@ std::future<absl::Status> ShardedClient::Send(std::shared_ptr<Call> call, bool i
   in_flight_.Acquire();
   call->done = [this, promise](absl::Status status) {
     in_flight_.Release();
-    promise->set_value(std::move(status));
+    promise->set_value(Detached(status));
   };
   const std::lock_guard lock(order_mutex_);
   Number(call.get(), is_push);

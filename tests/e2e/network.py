@@ -32,7 +32,7 @@ class Network:
 
     def inside(self, name):
         """What to put before a command to run it on host `name`."""
-        return ["ip", "netns", "exec", f"{self._tag}-{name}"]
+        return _inside(f"{self._tag}-{name}")
 
     def remove(self):
         while self._made:
@@ -41,24 +41,37 @@ class Network:
     def _make(self, names):
         self._names = list(names)
         self._add_namespace(self._switch)
-        _ip("-n", self._switch, "link", "add", "bridge", "type", "bridge")
-        _ip("-n", self._switch, "link", "set", "bridge", "up")
+        _ip_in(self._switch, "link", "add", "bridge", "type", "bridge")
+        _ip_in(self._switch, "link", "set", "bridge", "up")
         for number, name in enumerate(self._names):
             self._add_host(f"{self._tag}-{name}", f"port{number}", self.address(name))
 
     def _add_namespace(self, namespace):
         _ip("netns", "add", namespace)
         self._made.append(namespace)
-        _ip("-n", namespace, "link", "set", "lo", "up")
+        _ip_in(namespace, "link", "set", "lo", "up")
 
     def _add_host(self, host, port, address):
         self._add_namespace(host)
         cable = ["type", "veth", "peer", "name", port, "netns", self._switch]
-        _ip("-n", host, "link", "add", "eth0", *cable)
-        _ip("-n", self._switch, "link", "set", port, "master", "bridge", "up")
-        _ip("-n", host, "addr", "add", f"{address}/24", "dev", "eth0")
-        _ip("-n", host, "link", "set", "eth0", "up")
+        _ip_in(host, "link", "add", "eth0", *cable)
+        _ip_in(self._switch, "link", "set", port, "master", "bridge", "up")
+        _ip_in(host, "addr", "add", f"{address}/24", "dev", "eth0")
+        _ip_in(host, "link", "set", "eth0", "up")
+
+
+def _inside(namespace):
+    # Not "ip netns exec": that wants a mount namespace of its own, which not every container grants.
+    return ["nsenter", f"--net=/run/netns/{namespace}"]
+
+
+def _run(*command):
+    subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 def _ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
+    _run("ip", *arguments)
+
+
+def _ip_in(namespace, *arguments):
+    _run(*_inside(namespace), "ip", *arguments)

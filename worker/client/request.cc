@@ -34,7 +34,7 @@ void FinishRequest(Call* call, Request* request, absl::Status result) {
   request->state = RequestState::kDone;
   if (call->error.ok()) call->error = std::move(result);
   CHECK_GT(call->unanswered, 0u);
-  if (--call->unanswered == 0) call->done(call->error);
+  if (--call->unanswered == 0) call->done(std::move(call->error));
 }
 
 }  // namespace rowhouse

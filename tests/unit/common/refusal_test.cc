@@ -54,6 +54,13 @@ TEST(Refusal, RetryableIsWhatTimeCanHeal) {
                       RefusalReason::kTooManyConnections, RefusalReason::kDisconnected}));
 }
 
+TEST(Refusal, ADetachedCopySaysTheSame) {
+  const absl::Status status = Refuse(RefusalReason::kFenced, "client ", 7);
+  EXPECT_EQ(Detached(status), status);
+  EXPECT_EQ(ReasonOf(Detached(status)), RefusalReason::kFenced);
+  EXPECT_TRUE(Detached(absl::OkStatus()).ok());
+}
+
 // The values are on the wire: they never change.
 TEST(Refusal, ValuesArePinned) {
   EXPECT_EQ(static_cast<uint32_t>(RefusalReason::kBadMagic), 1u);

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "common/refusal.h"
@@ -136,7 +138,8 @@ TEST(PlanPull, RefusesAnswersOfAnotherSizeOrCount) {
   PullAnswerHeader header{Lsn(1), 3, 0};
   for (const size_t body_bytes : {0, 8, 15, 16, 24, 27, 29, 32}) {
     std::vector<std::byte> body(body_bytes);
-    std::memcpy(body.data(), &header, std::min(sizeof(header), body_bytes));
+    const auto head = std::as_bytes(std::span(&header, 1));
+    std::copy_n(head.begin(), std::min(head.size(), body_bytes), body.begin());
     EXPECT_EQ(ReasonOf(request.accept(body)), RefusalReason::kMalformed) << body_bytes;
   }
   std::vector<std::byte> body(sizeof(header) + 3 * sizeof(float));

@@ -1,0 +1,48 @@
+#include "ps/log_queue.h"
+
+#include <gtest/gtest.h>
+
+namespace rowhouse {
+namespace {
+
+Lsn Append(LogQueue* queue) {
+  LogRecord record;
+  record.prefix.resize(10);
+  return queue->Append(std::move(record));
+}
+
+Answer AnswerOf(size_t body_bytes) {
+  return {SessionId(1), FrameBuilder(body_bytes).Finish(Op::kOpenClientAnswer, 1), 56};
+}
+
+LogOutcome Written(Lsn lsn, absl::Status status = absl::OkStatus()) {
+  LogOutcome outcome;
+  outcome.status = std::move(status);
+  outcome.written = lsn;
+  return outcome;
+}
+
+// A request of 56 bytes may be answered by 32 KB: its answer must count while it waits.
+TEST(LogQueue, CountsTheBytesOfAnswersUntilTheyAreReleased) {
+  LogQueue queue;
+  queue.Start(Lsn(1), 0);
+  queue.Wait(Append(&queue), Durability::kLog, 1, AnswerOf(1000));
+  ASSERT_TRUE(queue.NextJob().has_value());
+  queue.Wait(Append(&queue), Durability::kLog, 2, AnswerOf(2000));
+  EXPECT_EQ(queue.waiting_bytes(), FrameBytes(1000) + FrameBytes(2000));
+  EXPECT_EQ(queue.buffered_bytes(), 20u);
+
+  std::vector<Answer> answers;
+  queue.Done(Written(Lsn(1)), &answers);
+  EXPECT_EQ(answers.size(), 1u);
+  EXPECT_EQ(queue.waiting_bytes(), FrameBytes(2000));
+
+  ASSERT_TRUE(queue.NextJob().has_value());
+  queue.Done(Written(Lsn(1), absl::UnavailableError("disk full")), &answers);
+  EXPECT_EQ(answers.size(), 2u);
+  EXPECT_EQ(queue.waiting_bytes(), 0u);
+  EXPECT_EQ(queue.buffered_bytes(), 10u) << "the record itself is still to be written";
+}
+
+}  // namespace
+}  // namespace rowhouse
