@@ -153,9 +153,12 @@ asio::awaitable<absl::Status> ClusterConnector::OpenLink(ShardLink& link) {
 asio::awaitable<absl::Status> ClusterConnector::Retry(const std::string& where, Attempt attempt) {
   backoff_.Reset();
   last_reason_ = StrCat(where, " has not answered");
+  const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
   while (true) {
     absl::Status status = co_await attempt();
     if (status.ok() || !MayConnectAgain(status)) co_return status;
+    // The end of the time is not a reason: the one before it is.
+    if (cancellation.cancelled() != asio::cancellation_type::none) co_return status;
     last_reason_ = std::string(status.message());
     co_await WaitFor(backoff_timer_, backoff_.NextMs());
   }
