@@ -25,6 +25,9 @@ struct Answer {
   SessionId session;
   OutFrame frame;
   uint64_t request_bytes = 0;  // of the frame that this answers
+  // Nothing that the session sent after this request may take effect: its requests are done in
+  // order, and this one, which the client is to send again, was not.
+  bool ends_session = false;
 };
 
 // Write the records, then sync if asked, then trim; the outcome goes to Shard::OnLogDone.

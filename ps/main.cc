@@ -1,6 +1,7 @@
 // rowhouse-ps: serves shards of embedding tables until SIGTERM or SIGINT.
 //
-// Exit codes: 0 stopped in order; 1 cannot start, with the reason on stderr; 2 bad flags or config.
+// Exit codes: 0 stopped in order; 1 cannot start, or cannot write everything when stopped, with the
+// reason on stderr; 2 bad flags or config.
 #include <glog/logging.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -69,7 +70,8 @@ int Serve(const ProgramOptions& options) {
   int signal_number = 0;
   sigwait(&signals, &signal_number);
   LOG(INFO) << "stopping on signal " << signal_number << ": finishing and flushing";
-  (*server)->Stop();
+  const absl::Status stopped = (*server)->Stop();
+  if (!stopped.ok()) return Fail(stopped, 1);
   LOG(INFO) << "stopped";
   return 0;
 }

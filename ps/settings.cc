@@ -75,6 +75,8 @@ void AddStorage(ServerOptions* server, Settings* settings) {
                     "Rows in one file of a flush");
   settings->Integer("retry_ms", &server->retry_ms, {1, 600000}, "ms",
                     "Between attempts at disk work that failed");
+  settings->Integer("stop_timeout_ms", &server->stop_timeout_ms, {1, 3600000}, "ms",
+                    "A stop that the disk does not let end gives up after this");
   settings->Integer("io_threads", &server->io_threads, {1, 64}, "threads",
                     "Threads for disk work, shared by all shards");
 }

@@ -56,8 +56,9 @@ void Shard::OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t no
                                         : Dispatch(session, frame, now_ms, effects);
   if (!status.ok()) {
     counters_->Count(status);
-    effects->answers.push_back(
-        AnswerTo(session, frame, MakeErrorFrame(frame.header.request_id, status)));
+    Answer answer = AnswerTo(session, frame, MakeErrorFrame(frame.header.request_id, status));
+    answer.ends_session = IsRetryable(status);
+    effects->answers.push_back(std::move(answer));
   }
   Pump(effects);
 }

@@ -40,8 +40,10 @@ class ControlWriter : public cereal::OutputArchive<ControlWriter, cereal::AllowE
   explicit ControlWriter(std::vector<std::byte>* out) : OutputArchive(this), out_(out) {}
 
   void Write(const void* data, size_t bytes) {
-    const auto* begin = static_cast<const std::byte*>(data);
-    out_->insert(out_->end(), begin, begin + bytes);
+    if (bytes == 0) return;
+    const size_t at = out_->size();
+    out_->resize(at + bytes);
+    std::memcpy(out_->data() + at, data, bytes);
   }
 
  private:

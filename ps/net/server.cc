@@ -54,7 +54,7 @@ Timeline FirstTimeline(const std::string& cluster_name) {
 class ServerImpl : public Server {
  public:
   explicit ServerImpl(ServerOptions options) : context_(std::move(options)) {}
-  ~ServerImpl() override { Stop(); }
+  ~ServerImpl() override { Stop().IgnoreError(); }
 
   absl::Status Open() {
     RETURN_IF_ERROR(OpenShards());
@@ -76,11 +76,13 @@ class ServerImpl : public Server {
     return shards;
   }
 
-  void Stop() override {
+  absl::Status Stop() override {
     if (lobby_ != nullptr) lobby_->Stop();
     for (auto& host : hosts_) host->BeginStop();
-    for (auto& host : hosts_) host->Join();
+    absl::Status stopped;
+    for (auto& host : hosts_) stopped.Update(host->Join());
     context_.pool.join();
+    return stopped;
   }
 
  private:

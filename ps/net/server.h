@@ -38,6 +38,7 @@ struct ServerOptions {
   uint32_t hello_timeout_ms = 10000;
   uint32_t write_timeout_ms = 60000;  // a peer that takes nothing for so long is cut off
   uint32_t retry_ms = 200;            // between attempts at failed disk work
+  uint32_t stop_timeout_ms = 60000;   // a stop that the disk does not let end gives up after it
   uint32_t io_threads = 2;
 
   // Where a shard's storage comes from; by default directories below data_dir.
@@ -57,7 +58,9 @@ class Server {
   virtual std::vector<ShardId> shards() const = 0;
 
   // Takes no more requests, answers those taken, writes everything out. Idempotent.
-  virtual void Stop() = 0;
+  // Errors: what could not be written within stop_timeout_ms, and why. What was acknowledged with
+  // durability `log` or `fsync` is in the push log all the same.
+  virtual absl::Status Stop() = 0;
 };
 
 }  // namespace rowhouse

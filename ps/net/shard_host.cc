@@ -51,11 +51,12 @@ ShardHost::ShardHost(ShardStorage storage, std::unique_ptr<Shard> shard, ServerC
       shard_(std::move(shard)),
       work_(asio::make_work_guard(loop_)),
       log_strand_(asio::make_strand(context->pool)),
-      retry_timer_(loop_) {}
+      retry_timer_(loop_),
+      stop_timer_(loop_) {}
 
 ShardHost::~ShardHost() {
   BeginStop();
-  Join();
+  Join().IgnoreError();
 }
 
 void ShardHost::Start() {
@@ -99,8 +100,11 @@ void ShardHost::Perform(Effects effects) {
   for (Answer& answer : effects.answers) {
     const auto found = sessions_.find(answer.session);
     if (found == sessions_.end()) continue;
-    found->second->Send(std::move(answer.frame), answer.request_bytes);
+    const std::shared_ptr<Session> session = found->second;
+    session->Send(std::move(answer.frame), answer.request_bytes);
+    if (answer.ends_session) session->FinishAndClose();
   }
+  if (finished_) return;
   if (effects.log_job.has_value()) RunLog(*effects.log_job);
   if (effects.file_job.has_value()) RunFile(*effects.file_job);
   if (effects.flush_step) {
@@ -115,7 +119,7 @@ void ShardHost::RunLog(LogJob job) {
     LogOutcome outcome = RunLogJob(job, storage_.log.get());
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       const bool was_congested = congested();
-      LogFailures(outcome.status, "push log");
+      NoteFailure(outcome.status, "push log");
       Handle([&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
       if (was_congested && !congested()) ResumeSessions();
     });
@@ -126,14 +130,15 @@ void ShardHost::RunFile(FileJob job) {
   asio::post(context_->pool, [this, job] {
     absl::Status status = RunFileJob(job, storage_.disk.get());
     asio::post(loop_, [this, status = std::move(status)] {
-      LogFailures(status, "rows");
+      NoteFailure(status, "rows");
       Handle([&](Effects* effects) { shard_->OnFileDone(status, effects); });
     });
   });
 }
 
-void ShardHost::LogFailures(const absl::Status& status, const char* what) {
+void ShardHost::NoteFailure(const absl::Status& status, const char* what) {
   if (status.ok()) return;
+  last_failure_ = StrCat("writing ", what, " failed: ", status.message());
   LOG_EVERY_N(ERROR, 25) << "shard " << identity_.shard << ": writing " << what
                          << " failed, trying again every " << context_->options.retry_ms
                          << " ms: " << status.message();
@@ -152,7 +157,12 @@ void ShardHost::ResumeSessions() {
 
 void ShardHost::BeginStop() {
   asio::post(loop_, [this] {
-    if (!finished_) Handle([this](Effects* effects) { shard_->OnStop(effects); });
+    if (finished_) return;
+    stop_timer_.expires_after(std::chrono::milliseconds(context_->options.stop_timeout_ms));
+    stop_timer_.async_wait([this](boost::system::error_code error) {
+      if (!error) GiveUp();
+    });
+    Handle([this](Effects* effects) { shard_->OnStop(effects); });
   });
 }
 
@@ -164,11 +174,23 @@ void ShardHost::Finish() {
     session->FinishAndClose();
     session->CloseAfter(kFinishTimeoutMs);
   }
+  retry_timer_.cancel();
+  stop_timer_.cancel();
   work_.reset();
 }
 
-void ShardHost::Join() {
+void ShardHost::GiveUp() {
+  if (finished_) return;
+  stopped_ = absl::UnavailableError(
+      StrCat("shard ", identity_.shard.value(), ": not everything could be written within ",
+             context_->options.stop_timeout_ms, " ms (stop_timeout_ms): ", last_failure_,
+             "; pushes acknowledged with durability log or fsync are in the push log"));
+  Finish();
+}
+
+absl::Status ShardHost::Join() {
   if (thread_.joinable()) thread_.join();
+  return stopped_;
 }
 
 }  // namespace rowhouse

@@ -37,9 +37,10 @@ class ShardHost {
   // event loop and is moved to this one's.
   void Adopt(StreamSocket socket, FrameReader reader, std::unique_ptr<ConnectionSlot> slot,
              OutFrame greeting);
-  // Join returns when everything is written out and every connection closed.
+  // Join returns when everything is written out, or stop_timeout_ms has passed, and every
+  // connection is closed. Errors: what could not be written, and why.
   void BeginStop();
-  void Join();
+  absl::Status Join();
 
   ShardId shard_id() const { return identity_.shard; }
   Timeline timeline() const { return identity_.timeline; }
@@ -58,7 +59,8 @@ class ShardHost {
   void RetryLater();
   void ResumeSessions();
   void Finish();
-  void LogFailures(const absl::Status& status, const char* what);
+  void GiveUp();
+  void NoteFailure(const absl::Status& status, const char* what);
   template <typename Event>
   void Handle(Event event);
 
@@ -71,11 +73,14 @@ class ShardHost {
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   asio::strand<asio::thread_pool::executor_type> log_strand_;  // log jobs run one after another
   asio::steady_timer retry_timer_;
+  asio::steady_timer stop_timer_;
   std::thread thread_;
 
   uint64_t next_session_ = 1;
   std::unordered_map<SessionId, std::shared_ptr<Session>> sessions_;
   bool finished_ = false;
+  std::string last_failure_ = "the disk has not answered";
+  absl::Status stopped_;  // set on the shard's thread, read when that has ended
 };
 
 }  // namespace rowhouse

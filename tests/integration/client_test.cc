@@ -520,8 +520,9 @@ TEST(ClientConnect, GivesUpOnAServerThatIsNotThere) {
 TEST(ClientConnect, WaitsForAServerThatIsStillStarting) {
   TestCluster cluster({2, 1});
   cluster.StopServer(0);
-  auto connecting =
-      std::async(std::launch::async, [&] { return Client::Connect(cluster.client_options()); });
+  auto connecting = std::async(std::launch::async, [options = cluster.client_options()] {
+    return Client::Connect(options);
+  });
   cluster.StartServer(0);
   const auto client = connecting.get();
   EXPECT_TRUE(client.ok()) << client.status();

@@ -233,7 +233,7 @@ TEST_F(GarbageStreams, LeaveTheServerServingAndItsLogReplayable) {
   TestServer crashed(Options());
   std::filesystem::copy(server_.data_dir(), crashed.data_dir(),
                         std::filesystem::copy_options::recursive);
-  server_.Stop();
+  EXPECT_TRUE(server_.Stop().ok());
   const auto check = [&](TestServer& server) {
     const absl::Status started = server.Start();
     ASSERT_TRUE(started.ok()) << started;
@@ -244,7 +244,7 @@ TEST_F(GarbageStreams, LeaveTheServerServingAndItsLogReplayable) {
   {
     SCOPED_TRACE("after a crash");
     check(crashed);
-    crashed.Stop();
+    EXPECT_TRUE(crashed.Stop().ok());
   }
   SCOPED_TRACE("after a stop");
   check(server_);

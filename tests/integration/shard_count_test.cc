@@ -62,7 +62,7 @@ TableContents TrainOn(uint32_t shards, const std::vector<Rating>& ratings) {
   EXPECT_TRUE(server.ok()) << server.status();
   const absl::Status trained = Train(**server, ratings);
   EXPECT_TRUE(trained.ok()) << trained;
-  (*server)->Stop();
+  EXPECT_TRUE((*server)->Stop().ok());
   server->reset();
   TableContents contents;
   for (uint32_t i = 0; i < shards; ++i) {

@@ -36,6 +36,13 @@ absl::Status TestServer::Start() {
   return absl::OkStatus();
 }
 
+absl::Status TestServer::Stop() {
+  if (server_ == nullptr) return absl::OkStatus();
+  const absl::Status stopped = server_->Stop();
+  server_.reset();
+  return stopped;
+}
+
 std::string TestServer::endpoint(Transport transport) const {
   return server_->endpoints().at(transport == Transport::kTcp ? 0 : 1);
 }

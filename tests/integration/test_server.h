@@ -28,8 +28,8 @@ class TestServer {
 
   // Also again after Stop, on the same data.
   absl::Status Start();
-  // Returns when everything is written.
-  void Stop() { server_.reset(); }
+  // Returns when everything is written, or with what was not.
+  absl::Status Stop();
 
   std::string endpoint(Transport transport) const;
   const std::string& data_dir() const { return options_.data_dir; }
