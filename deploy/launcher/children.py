@@ -74,7 +74,7 @@ class Child:
         return self._process.poll()
 
     def read_lines(self):
-        """The whole lines that are there; None where there is nothing to read now. Closes at the end."""
+        """The whole lines that are there; None where nothing is there yet. Closes at the end."""
         try:
             chunk = os.read(self.stdout.fileno(), 1 << 16)
         except BlockingIOError:
@@ -91,7 +91,7 @@ class Child:
 
 
 def _die_with(parent_pid, death_signal):
-    """What the fork runs before the program: get a signal when the launcher dies, however it dies."""
+    """What the fork runs before the program: a signal when the launcher dies, however it does."""
     prctl = ctypes.CDLL(None).prctl
 
     def arm():

@@ -2,8 +2,8 @@
 
     found = data.find(explicit=None, consent=data.Consent(...), say=print)
 
-MovieLens belongs to GroupLens and is not part of this project: it is downloaded for one user, who is
-shown its terms first, and kept in that user's cache.
+MovieLens belongs to GroupLens and is not part of this project: it is downloaded for one user, who
+is shown its terms first, and kept in that user's cache.
 """
 
 import hashlib
@@ -27,10 +27,12 @@ MD5 = "0e33842e24a9c977be4e0107933c0723"  # published beside the archive
 ARCHIVE_BYTES_MAX = 32 << 20
 TIMEOUT_SECONDS = 20
 
-TERMS = f"""MovieLens 100K is made by GroupLens Research at the University of Minnesota. Its terms, in short: use it
-for research, give credit in what you publish, do not redistribute it without their permission, do not
-use it for commercial purposes without their permission, do not claim that they endorse you; it comes
-without any warranty. The full terms are in the README of {URL}"""
+TERMS = f"""\
+MovieLens 100K is made by GroupLens Research at the University of Minnesota. Its terms, in short:
+use it for research, give credit in what you publish, do not redistribute it without their
+permission, do not use it for commercial purposes without their permission, do not claim that they
+endorse you; it comes without any warranty. The full terms are in the README of
+{URL}"""
 
 RATING_FILES = ("u.data", "ratings.dat", "ratings.csv")
 
@@ -42,7 +44,7 @@ class Found:
     ratings: Path
     items: Path | None
     description: str
-    best_rmse: list | None = None  # of generated data, fold by fold: what a perfect model would reach
+    best_rmse: list | None = None  # of generated data: a perfect model's, fold by fold
 
 
 @dataclass
@@ -109,7 +111,7 @@ class DownloadFailed(Exception):
 
 
 def download(url, md5, folder):
-    """Fetches the archive, checks it, and keeps the ratings, the titles and the terms in `folder`."""
+    """Fetches the archive, checks it, and keeps ratings, titles and terms in `folder`."""
     archive = _fetch(url)
     found = hashlib.md5(archive, usedforsecurity=False).hexdigest()
     if found != md5:
@@ -125,10 +127,12 @@ def _fetch(url):
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
             archive = response.read(ARCHIVE_BYTES_MAX + 1)
     except urllib.error.HTTPError as error:
-        raise DownloadFailed(f"{url} cannot be fetched: the server answers {error.code} {error.reason}.") from error
+        answer = f"{error.code} {error.reason}"
+        raise DownloadFailed(f"{url} cannot be fetched: the server answers {answer}.") from error
     except (OSError, http.client.HTTPException) as error:  # the latter: no web server answers there
         reason = getattr(error, "reason", None) or error
-        raise DownloadFailed(f"{url} cannot be fetched ({reason}); is this machine online?") from error
+        message = f"{url} cannot be fetched ({reason}); is this machine online?"
+        raise DownloadFailed(message) from error
     if len(archive) > ARCHIVE_BYTES_MAX:
         raise DownloadFailed(f"{url} is larger than {ARCHIVE_BYTES_MAX >> 20} MB: not used.")
     return archive
@@ -163,7 +167,8 @@ def _required(place, source):
 
 def _describe(ratings):
     items = ratings.parent / "u.item"
-    name = "MovieLens 100K" if ratings.name == "u.data" and ratings.parent.name == "ml-100k" else "ratings"
+    is_100k = ratings.name == "u.data" and ratings.parent.name == "ml-100k"
+    name = "MovieLens 100K" if is_100k else "ratings"
     return Found(ratings.resolve(), items.resolve() if items.is_file() else None, name)
 
 

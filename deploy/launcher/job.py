@@ -128,12 +128,18 @@ class Job:
         ends = self._loop.stop_all(STOP_GRACE_SECONDS)
         self._state = "stopped"
         self._update_status()
-        bad = [(server, end) for end in ends for server in self._servers
-               if server.owns(end.child) and end.returncode != 0]
         return "\n".join(
-            f"{server.name} was asked to stop and {describe_end(end.returncode)}: its tables on disk may "
-            f"lack the last pushes; its log, {server.log}, ends with{last_lines(server.log)}"
-            for server, end in bad
+            self._complaint(server, end.returncode)
+            for end in ends
+            for server in self._servers
+            if server.owns(end.child) and end.returncode != 0
+        )
+
+    @staticmethod
+    def _complaint(server, returncode):
+        return (
+            f"{server.name} was asked to stop and {describe_end(returncode)}: its tables on disk "
+            f"may lack the last pushes; its log, {server.log}, ends with{last_lines(server.log)}"
         )
 
     def _run_until(self, done):
@@ -159,7 +165,7 @@ class Job:
     def _make_worker(self, rank, first_epoch):
         epochs = () if self._plan.epochs is None else ("--epochs", str(self._plan.epochs))
         world = str(self._plan.workers)
-        # A name of its own: one that is started again under it fences whatever is left of the former.
+        # A name of its own: started again under it, it fences whatever is left of its former self.
         name = ("--client-id", str(self._client_ids + rank))
         argv = self._worker_argv("train", "--rank", str(rank), "--world", world, *name, *epochs)
         log = self._work_dir / "logs" / f"worker-{rank}.log"

@@ -29,20 +29,23 @@ def parse(arguments):
 
 
 def _add_cluster(group):
-    group.add_argument("--servers", type=_count, default=2, metavar="N", help="rowhouse-ps processes (2)")
-    group.add_argument("--workers", type=_count, default=2, metavar="N", help="rowhouse-worker processes (2)")
-    group.add_argument("--shards", type=_count, default=1, metavar="N", help="shards of each server (1)")
+    count = {"type": _count, "metavar": "N"}
+    group.add_argument("--servers", **count, default=2, help="rowhouse-ps processes (2)")
+    group.add_argument("--workers", **count, default=2, help="rowhouse-worker processes (2)")
+    group.add_argument("--shards", **count, default=1, help="shards of each server (1)")
 
 
 def _add_model(group):
     group.add_argument("--epochs", type=_count, metavar="N", help="passes over the ratings")
     group.add_argument("--dim", type=_count, metavar="N", help="floats in an embedding")
-    group.add_argument("--seed", type=int, metavar="N", help="of initial values and order of the data")
+    group.add_argument("--seed", type=int, metavar="N", help="of initial values and data order")
 
 
 def _add_data(group):
     group.add_argument(
-        "--data", metavar="PATH", help="u.data, ratings.dat or ratings.csv, or a folder with one of them"
+        "--data",
+        metavar="PATH",
+        help="u.data, ratings.dat or ratings.csv, or a folder with one of them",
     )
     group.add_argument("--generated", action="store_true", help="train on generated ratings")
     group.add_argument(
@@ -50,7 +53,7 @@ def _add_data(group):
         action="store_true",
         help="agree to the terms of MovieLens, where it has to be downloaded",
     )
-    group.add_argument("--fold", type=int, default=0, metavar="K", help="the fold that is held out (0)")
+    group.add_argument("--fold", type=int, default=0, metavar="K", help="the one held out (0)")
     group.add_argument("--folds", type=_count, default=5, metavar="N", help="folds in all (5)")
     group.add_argument("--all-folds", action="store_true", help="hold out each in turn; the mean")
 
@@ -58,13 +61,21 @@ def _add_data(group):
 def _add_output(group):
     group.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     group.add_argument(
-        "--status-file", type=Path, metavar="FILE", help="keep pids, ports and epochs there, as JSON"
+        "--status-file",
+        type=Path,
+        metavar="FILE",
+        help="keep pids, ports and epochs there, as JSON",
     )
     group.add_argument(
-        "--work-dir", "--keep-dir", type=Path, metavar="DIR",
+        "--work-dir",
+        "--keep-dir",
+        type=Path,
+        metavar="DIR",
         help="where tables and logs go (build/quickstart/TIME); must be new or empty",
     )
-    group.add_argument("--resume", type=Path, metavar="DIR", help="start again on the tables of an earlier run")
+    group.add_argument(
+        "--resume", type=Path, metavar="DIR", help="start again on the tables of an earlier run"
+    )
     group.add_argument("--serve", action="store_true", help="keep the servers up until Ctrl-C")
     group.add_argument("--verbose", action="store_true", help="say which programs are started")
 
@@ -78,7 +89,8 @@ def _count(text):
 
 def _check(parser, options):
     if not 0 <= options.fold < options.folds:
-        parser.error(f"--fold {options.fold} is not one of the {options.folds} folds (0 to {options.folds - 1})")
+        last = options.folds - 1
+        parser.error(f"--fold {options.fold} is not one of the {options.folds} folds (0 to {last})")
     if options.folds < 2:
         parser.error("--folds must be at least 2: one is held out, the others are trained on")
     if options.data and options.generated:

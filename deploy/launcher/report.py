@@ -46,16 +46,21 @@ def describe_cluster(plan, endpoints):
 def describe_training(result):
     speed = f"{result.examples_per_second:,.0f} ratings/s"
     restarts = f", {plural(result.restarts, 'restart')}" if result.restarts else ""
-    return f"trained   {plural(result.epochs, 'epoch')} in {result.train_seconds:.1f} s, {speed}{restarts}"
+    epochs = plural(result.epochs, "epoch")
+    return f"trained   {epochs} in {result.train_seconds:.1f} s, {speed}{restarts}"
 
 
 def describe_scores(scores, best_rmse):
     lines = ["RMSE on held-out ratings"]
-    rows = [("Rowhouse", "rmse"), ("biases only", "rmse_bias_only"), ("global mean", "rmse_global_mean")]
-    lines += [f"  {name:<22}{scores[key]:.4f}" for name, key in rows]
+    lines += rmse_lines(scores, ("Rowhouse", "biases only", "global mean"))
     if best_rmse is not None:
-        lines.append(f"  {'best possible':<22}{best_rmse:.4f}  (the noise that was put into the data)")
+        lines.append(f"  {'best possible':<22}{best_rmse:.4f}  (noise was put into the data)")
     return "\n".join(lines)
+
+
+def rmse_lines(figures, names):
+    keys = ("rmse", "rmse_bias_only", "rmse_global_mean")
+    return [f"  {name:<22}{figures[key]:.4f}" for name, key in zip(names, keys)]
 
 
 def describe_nearest(answers):
@@ -86,7 +91,7 @@ def mean_of_folds(rows, keys, directory):
 
 def describe_folds(figures):
     lines = ["RMSE on held-out ratings"]
-    lines += [f"  fold {row['fold']}                {row['rmse']:.4f}" for row in figures["each_fold"]]
-    rows = [("mean", "rmse"), ("biases only, mean", "rmse_bias_only"), ("global mean, mean", "rmse_global_mean")]
-    lines += [f"  {name:<22}{figures[key]:.4f}" for name, key in rows]
+    for row in figures["each_fold"]:
+        lines += rmse_lines(row, (f"fold {row['fold']}",))
+    lines += rmse_lines(figures, ("mean", "biases only, mean", "global mean, mean"))
     return "\n".join(lines)

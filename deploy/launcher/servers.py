@@ -15,7 +15,7 @@ RETURN_DELAY_SECONDS = 0.5
 
 
 class Server:
-    """rowhouse-ps number `index` of `count`, with `shards` shards and a data directory of its own."""
+    """rowhouse-ps number `index` of the plan's servers, with a data directory of its own."""
 
     def __init__(self, loop, plan, index, work_dir):
         self._loop = loop
@@ -56,12 +56,12 @@ class Server:
                 self.start()
         elif not self.ready and not self._read_ready_file() and time.monotonic() > self._deadline:
             raise JobFailed(
-                f"{self.name} did not begin to serve within {READY_SECONDS} s; its log, {self.log}, "
-                f"ends with{last_lines(self.log)}"
+                f"{self.name} did not begin to serve within {READY_SECONDS} s; its log, "
+                f"{self.log}, ends with{last_lines(self.log)}"
             )
 
     def ended(self, returncode, say):
-        """A graceful stop is undone. A crash is the end of the job: what it had not yet on disk is lost."""
+        """A graceful stop is undone. A crash ends the job: what was not on disk may be lost."""
         was_ready, self.ready = self.ready, False
         if returncode == 0 and self.restarts < RESTARTS_MAX:
             self.restarts += 1

@@ -1,4 +1,4 @@
-"""The status file: what runs, under which pid, where it listens, how far it is. For people and tools."""
+"""The status file: what runs, under which pid, where it listens, how far it is."""
 
 import json
 import os

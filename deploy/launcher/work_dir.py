@@ -35,7 +35,8 @@ def _fresh(parent):
         except FileExistsError:
             continue
         except OSError as error:
-            raise JobFailed(f"{path} cannot be made: {error.strerror}; name one with --work-dir") from error
+            message = f"{path} cannot be made: {error.strerror}; name one with --work-dir"
+            raise JobFailed(message) from error
     raise JobFailed(f"{parent} holds a hundred runs of this very second; name one with --work-dir")
 
 
@@ -58,6 +59,7 @@ def load_plan(work_dir, bin_dir):
         value["items"] = None if value["items"] is None else Path(value["items"])
         return Plan(**value)
     except FileNotFoundError as error:
-        raise JobFailed(f"--resume {work_dir}: there is no job.json, so no run was kept here") from error
+        message = f"--resume {work_dir}: there is no job.json, so no run was kept here"
+        raise JobFailed(message) from error
     except (ValueError, KeyError, TypeError) as error:
         raise JobFailed(f"{path} cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""One training worker of the job: followed through its epochs, started again in the one it died in."""
+"""One training worker: followed through its epochs, started again in the one it died in."""
 
 import json
 import time
@@ -78,7 +78,7 @@ class Worker:
         say(f"{self.name} {describe_end(returncode)}; starting it again at epoch {self.epoch}")
 
     def examples(self):
-        """Examples of its part of the data, times epochs: what a restart redid is not counted twice."""
+        """Of its part of the data, times epochs: what a restart redid is not counted twice."""
         per_epoch = self._done["examples"] / max(1, self.epochs - self._start_epoch)
         return per_epoch * (self.epochs - self._first_epoch)
 

@@ -84,15 +84,15 @@ class IncludeDirection(Tree):
 
     def test_refuses_public_header_that_shows_rocksdb(self):
         self.write("storage/rows.h", "#include <rocksdb/db.h>\n")
-        self.assert_refused(self.check("include_direction.py"), "storage/rows.h", "shows rocksdb/db.h")
+        run = self.check("include_direction.py")
+        self.assert_refused(run, "storage/rows.h", "shows rocksdb/db.h")
 
     def test_refuses_public_header_that_shows_asio_through_another(self):
         self.write("ps/net/session.h", "#include <boost/asio.hpp>\n")
         self.write("ps/middle.h", '#include "ps/net/session.h"\n')
         self.write("ps/server.h", '#include "ps/middle.h"\n')
-        self.assert_refused(
-            self.check("include_direction.py"), "ps/server.h: a public header that shows boost/asio.hpp"
-        )
+        run = self.check("include_direction.py")
+        self.assert_refused(run, "ps/server.h: a public header that shows boost/asio.hpp")
 
     def test_refuses_to_check_nothing(self):
         self.assert_refused(self.check("include_direction.py"), "found nothing")
@@ -136,10 +136,8 @@ class CMakeChecks(Tree):
     """The checks that are part of configuring and building, in a project of their own."""
 
     def project(self, *lines):
-        self.write(
-            "CMakeLists.txt",
-            "\n".join(("cmake_minimum_required(VERSION 3.25)", "project(canary LANGUAGES CXX)", *lines)),
-        )
+        head = ("cmake_minimum_required(VERSION 3.25)", "project(canary LANGUAGES CXX)")
+        self.write("CMakeLists.txt", "\n".join((*head, *lines)))
         return self.cmake("-G", "Ninja", "-S", self.root, "-B", self.root / "build")
 
     def cmake(self, *arguments):

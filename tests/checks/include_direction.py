@@ -3,10 +3,10 @@
     include_direction.py ROOT
 
 - ps and worker never include each other, and nothing includes tests/.
-- Boost.Asio and Beast only in common/net, ps/net and worker/net; RocksDB only in storage/; cereal only
-  in common/wire/.
-- A header outside net/ shows none of them, not even through another header of ours. The exception is
-  common/wire/archive.h, which is there to adapt cereal.
+- Boost.Asio and Beast only in common/net, ps/net and worker/net; RocksDB only in storage/; cereal
+  only in common/wire/.
+- A header outside net/ shows none of them, not even through another header of ours. The exception
+  is common/wire/archive.h, which is there to adapt cereal.
 - Includes of our own files are rooted at the repository.
 """
 
@@ -74,7 +74,8 @@ def main():
     for path in filter(is_public, files):
         chain = shown(root, path.as_posix(), cache)
         if chain:
-            complaints.append(f"{path}: a public header that shows {chain[-1]} (by {' -> '.join(chain)})")
+            way = " -> ".join(chain)
+            complaints.append(f"{path}: a public header that shows {chain[-1]} (by {way})")
     finish("include direction", len(files), complaints)
 
 

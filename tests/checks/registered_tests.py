@@ -19,10 +19,10 @@ def main():
         for pattern in ("*_test.cc", "*_test.py")
         for path in (root / "tests").rglob(pattern)
     }
-    complaints = [f"{name}: no registered test runs it; configure again" for name in sorted(there - registered)]
-    complaints += [
-        f"{name}: registered, but not there" for name in sorted(registered) if not (root / name).is_file()
-    ]
+    gone = {name for name in registered if not (root / name).is_file()}
+    unknown = sorted(there - registered)
+    complaints = [f"{name}: no registered test runs it; configure again" for name in unknown]
+    complaints += [f"{name}: registered, but not there" for name in sorted(gone)]
     finish("registered tests", len(there), complaints)
 
 

@@ -25,7 +25,7 @@ def includes(path):
 
 
 def finish(name, checked, complaints):
-    """Prints, and exits: 0 where nothing is wrong. A check that saw no file at all is wrong itself."""
+    """Prints, and exits: 0 where nothing is wrong. Having seen no file at all is wrong, too."""
     if not checked:
         complaints = [f"{name}: found nothing to check"]
     for complaint in complaints:

@@ -1,4 +1,4 @@
-"""A cluster of several hosts, started by hand as docs/operations.md says: each program on a host of its own."""
+"""A cluster started by hand as docs/operations.md says, each program on a host of its own."""
 
 import json
 import signal
@@ -16,7 +16,8 @@ class ClusterByHand(EndToEnd):
         self.addCleanup(self._take_down)
         self.cluster_file = self.folder / "cluster.toml"
         servers = [f"{self.network.address(name)}:{PORT}" for name in ("server0", "server1")]
-        self.cluster_file.write_text(f"[cluster]\nservers = {json.dumps(servers)}\nshards_per_server = 1\n")
+        lines = ("[cluster]", f"servers = {json.dumps(servers)}", "shards_per_server = 1")
+        self.cluster_file.write_text("\n".join(lines))
 
     def _take_down(self):
         self._end_leftovers()  # a namespace with processes in it would outlive its name
@@ -53,7 +54,8 @@ class ClusterByHand(EndToEnd):
         )
 
     def test_two_servers_and_two_workers_on_four_hosts(self):
-        generate = self.start([BIN_DIR / "rowhouse-worker", "generate", "--out", self.folder / "ratings", "--json"])
+        flags = ("--out", self.folder / "ratings", "--json")
+        generate = self.start([BIN_DIR / "rowhouse-worker", "generate", *flags])
         code, output = self.finish(generate)
         self.assertEqual(code, 0, output)
         best = json.loads(output)["best_rmse"][0]

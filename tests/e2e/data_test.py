@@ -127,7 +127,8 @@ class Find(unittest.TestCase):
         self.assertEqual(self.find(self.folder / "a").items, items)
 
     def test_names_what_leads_nowhere(self):
-        for explicit, environment, source in ((self.folder, "", "--data"), (None, "/nowhere", "$ROWHOUSE_DATA")):
+        places = ((self.folder, "", "--data"), (None, "/nowhere", "$ROWHOUSE_DATA"))
+        for explicit, environment, source in places:
             os.environ["ROWHOUSE_DATA"] = environment
             with self.assertRaises(data.JobFailed) as caught:
                 self.find(explicit)

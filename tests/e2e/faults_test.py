@@ -43,7 +43,8 @@ class Faults(QuickstartCase):
         self.assertNotIn("InitGoogleLogging", log)
         disturbed = self.figures()
         self.assertEqual(disturbed["restarts"], 2)
-        self.assertLess(abs(disturbed["rmse"] - undisturbed["rmse"]) / undisturbed["rmse"], RMSE_TOLERANCE)
+        difference = abs(disturbed["rmse"] - undisturbed["rmse"])
+        self.assertLess(difference / undisturbed["rmse"], RMSE_TOLERANCE)
 
     def test_every_process_disturbed_in_turn(self):
         process = self.quickstart("--generated", "--epochs", EPOCHS)
@@ -51,8 +52,9 @@ class Faults(QuickstartCase):
             status = self.wait_for_epoch(process, 1 + index)
             os.kill(status["workers"][index]["pid"], signal.SIGKILL)
             os.kill(status["servers"][index]["pid"], signal.SIGTERM)
-            wait_for(lambda i=index: self.status()["workers"][i]["restarts"], "the worker to be noticed")
-            wait_for(lambda i=index: self.status()["servers"][i]["restarts"], "the server to be noticed")
+            for kind in ("workers", "servers"):
+                restarts = lambda k=kind, i=index: self.status()[k][i]["restarts"]
+                wait_for(restarts, f"restarted {kind}")
         code, output = self.finish(process, 240)
         self.assertEqual(code, 0, output)
         self.assertEqual(self.figures()["restarts"], 4)

@@ -31,7 +31,7 @@ class InstallDeps(EndToEnd):
         self.assertIn("--frobnicate", output)
 
     def test_no_root_and_no_sudo(self):
-        """With a package missing (dpkg-query knows none here), another user is told what root has to run."""
+        """With packages missing (dpkg-query knows none), a user is told what root has to run."""
         if os.geteuid() != 0:
             raise unittest.SkipTest("skipped: needs root to become another user")
         tools = self.folder / "bin"

@@ -35,7 +35,8 @@ class Interrupt(QuickstartCase):
 
     def test_ctrl_c_while_serving(self):
         process = self.quickstart("--generated", "--epochs", "1", "--serve")
-        wait_for(lambda: process.poll() is not None or self.status()["state"] == "serving", "serving", 120)
+        ended = lambda: process.poll() is not None
+        wait_for(lambda: ended() or self.status()["state"] == "serving", "serving", 120)
         self.assertIsNone(process.poll(), self.output(process))
         process.send_signal(signal.SIGINT)
         code, output = self.finish(process, GONE_SECONDS)

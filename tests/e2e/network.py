@@ -1,7 +1,7 @@
 """Hosts made of network namespaces, joined by a bridge that stands in a namespace of its own.
 
-Nothing of the machine's own network is touched: the bridge, too, lives in a namespace, and deleting the
-namespaces takes all links along.
+Nothing of the machine's own network is touched: the bridge, too, lives in a namespace, and deleting
+the namespaces takes all links along.
 """
 
 import os
@@ -24,7 +24,8 @@ class Network:
         except subprocess.CalledProcessError as error:
             self.remove()
             if "ermitted" in error.stderr or "ermission" in error.stderr:
-                raise unittest.SkipTest(f"skipped: no right to make network namespaces ({error.stderr.strip()})") from error
+                reason = f"skipped: no right to make network namespaces ({error.stderr.strip()})"
+                raise unittest.SkipTest(reason) from error
             raise AssertionError(f"{error.cmd}: {error.stderr}") from error
 
     def address(self, name):
@@ -61,7 +62,7 @@ class Network:
 
 
 def _inside(namespace):
-    # Not "ip netns exec": that wants a mount namespace of its own, which not every container grants.
+    # Not "ip netns exec": that wants a mount namespace too, which not every container grants.
     return ["nsenter", f"--net=/run/netns/{namespace}"]
 
 

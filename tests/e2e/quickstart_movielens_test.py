@@ -1,4 +1,4 @@
-"""The bar on real ratings: MovieLens 100K over its five folds, for 1x1 and 2x2 servers and workers."""
+"""The bar on real ratings: MovieLens 100K over five folds, for 1x1 and 2x2 servers and workers."""
 
 from support import QuickstartCase, main, movielens
 

@@ -1,7 +1,7 @@
 """Real processes for end-to-end tests: start them, watch them, be sure that none is left.
 
-Every process that a test starts carries a mark in its environment, and so do the children it has: what
-still runs is found by that mark in /proc, whoever its parent is now.
+Every process that a test starts carries a mark in its environment, and so do the children it has:
+what still runs is found by that mark in /proc, whoever its parent is now.
 """
 
 import json
@@ -27,12 +27,12 @@ from launcher import data as launcher_data  # noqa: E402 (the path is set above)
 
 def movielens():
     """ml-100k's u.data, or a skip that says so."""
-    places = [os.environ.get("ROWHOUSE_DATA"), PROJECT.parent / "shared" / "data", launcher_data.cache_dir()]
-    for place in filter(None, places):
+    near = PROJECT.parent / "shared" / "data"
+    for place in filter(None, (os.environ.get("ROWHOUSE_DATA"), near, launcher_data.cache_dir())):
         found = launcher_data.look_in(place)
         if found and found.ratings.name == "u.data":
             return found.ratings
-    raise unittest.SkipTest("skipped: no data (MovieLens 100K is neither in $ROWHOUSE_DATA nor in ../shared/data)")
+    raise unittest.SkipTest("skipped: no data (not in $ROWHOUSE_DATA nor in ../shared/data)")
 
 
 def wait_for(condition, what, seconds=30):
@@ -64,7 +64,7 @@ class EndToEnd(unittest.TestCase):
             process.wait()
 
     def start(self, argv, **options):
-        """A process in a session of its own; its output is in self.output(process) once it has ended."""
+        """A process in a session of its own; self.output(process) has what it printed so far."""
         output = tempfile.TemporaryFile(mode="w+")
         self.addCleanup(output.close)
         environment = {**os.environ, **options.pop("env", {}), "ROWHOUSE_TEST_MARK": self.mark}
@@ -90,7 +90,8 @@ class EndToEnd(unittest.TestCase):
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running after {seconds} s:\n{self.output(process)}") from None
+            output = self.output(process)
+            raise AssertionError(f"still running after {seconds} s:\n{output}") from None
         return code, self.output(process)
 
     def left_over(self):
