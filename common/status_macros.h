@@ -9,11 +9,12 @@
 #define ROWHOUSE_CONCAT_INNER(a, b) a##b
 #define ROWHOUSE_CONCAT(a, b) ROWHOUSE_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expression)                           \
-  do {                                                        \
-    if (absl::Status status_ = (expression); !status_.ok()) { \
-      return status_;                                         \
-    }                                                         \
+// The name is one that no expression holds: a variable initialized from itself would be undefined.
+#define RETURN_IF_ERROR(expression)                                                 \
+  do {                                                                              \
+    if (absl::Status rowhouse_returned_ = (expression); !rowhouse_returned_.ok()) { \
+      return rowhouse_returned_;                                                    \
+    }                                                                               \
   } while (false)
 
 #define ASSIGN_OR_RETURN(declaration, expression) \
