@@ -14,7 +14,7 @@ struct ShardLimits {
   uint32_t dedup_entries_max = 4096;
   uint64_t log_buffer_bytes_max = 256ull << 20;
   // A flush writes every changed row: with 1 GiB between two, a table that is pushed all over is
-  // rewritten seldom enough, and a start has at most about two seconds of log to replay.
+  // rewritten less often, and a start has at most that much log to replay.
   uint64_t flush_log_bytes = 1ull << 30;
   uint32_t flush_step_rows = 2048;
   uint32_t flush_file_rows = 65536;
