@@ -50,6 +50,8 @@ constexpr std::array<Entry, kRefusalReasonCount> kEntries = {{
     {"truncated", absl::StatusCode::kInvalidArgument},
     {"too_many_tables", absl::StatusCode::kResourceExhausted},
     {"too_many_clients", absl::StatusCode::kResourceExhausted},
+    {"stale_mark", absl::StatusCode::kFailedPrecondition},
+    {"no_checkpoint", absl::StatusCode::kNotFound},
 }};
 
 }  // namespace

@@ -47,8 +47,10 @@ enum class RefusalReason : uint32_t {
   kTruncated = 30,
   kTooManyTables = 31,
   kTooManyClients = 32,
+  kStaleMark = 33,
+  kNoCheckpoint = 34,
 };
-inline constexpr uint32_t kRefusalReasonCount = 33;
+inline constexpr uint32_t kRefusalReasonCount = 35;
 
 // Short snake_case name, as shown in counters: "wrong_dim". Unknown values give "unknown".
 std::string_view RefusalReasonName(RefusalReason reason);

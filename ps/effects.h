@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -49,10 +50,24 @@ struct FileJob {
   std::vector<DiskEntry>* entries = nullptr;
 };
 
+// Read rows of the disk tier; the outcome goes to Shard::OnRowsRead. Several may be under way; each
+// owns its keys.
+struct ReadJob {
+  uint64_t id = 0;
+  std::vector<std::string> keys;  // of the disk tier
+};
+
+struct ReadOutcome {
+  uint64_t id = 0;
+  absl::Status status;
+  std::vector<std::optional<std::string>> values;  // one per key, where OK
+};
+
 struct Effects {
   std::vector<Answer> answers;
   std::optional<LogJob> log_job;
   std::optional<FileJob> file_job;
+  std::vector<ReadJob> read_jobs;
   bool flush_step = false;  // call OnFlushStep after the events that wait already
   bool retry = false;       // call OnRetry after retry_ms
   bool stopped = false;     // everything is on disk; the shard may go

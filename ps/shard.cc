@@ -24,8 +24,8 @@ OutFrame MakeRawFrame(Op op, uint64_t request_id, const T& body) {
   return MakeFrame(op, request_id, std::as_bytes(std::span(&body, 1)));
 }
 
-OutFrame PushAnswerFrame(uint64_t request_id, Lsn lsn, bool duplicate) {
-  return MakeRawFrame(Op::kPushAnswer, request_id, PushAnswer{lsn, duplicate ? 1u : 0u, 0});
+OutFrame PushAnswerFrame(uint64_t request_id, Lsn lsn, Mark mark, bool duplicate) {
+  return MakeRawFrame(Op::kPushAnswer, request_id, PushAnswer{lsn, mark, duplicate ? 1u : 0u, 0});
 }
 
 std::vector<std::byte> BytesOf(std::span<const float> floats) {
@@ -101,7 +101,7 @@ absl::Status Shard::HandlePull(SessionId session, const ReceivedFrame& frame, Ef
   }
 
   FrameBuilder answer(body_bytes);
-  PullAnswerHeader header{log_.last_lsn(), static_cast<uint32_t>(pull.row_count()), 0};
+  PullAnswerHeader header{log_.last_lsn(), Mark(0), static_cast<uint32_t>(pull.row_count()), 0};
   std::memcpy(answer.body().data(), &header, sizeof(header));
   auto* out = reinterpret_cast<float*>(answer.body().data() + sizeof(header));
   for (uint32_t i = 0; i < pull.section_count(); ++i) {
@@ -134,8 +134,8 @@ absl::Status Shard::HandlePush(SessionId session, const ReceivedFrame& frame, ui
   const Lsn lsn = applied.has_value() ? *applied : ApplyPush(push, frame, checked, now_ms);
   duplicate_pushes_ += applied.has_value();
   AnswerWhenDurable(session, frame,
-                    PushAnswerFrame(frame.header.request_id, lsn, applied.has_value()), lsn,
-                    checked.durability, effects);
+                    PushAnswerFrame(frame.header.request_id, lsn, Mark(0), applied.has_value()),
+                    lsn, checked.durability, effects);
   return absl::OkStatus();
 }
 
@@ -226,7 +226,7 @@ absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& fr
 absl::Status Shard::HandleQueryClient(SessionId session, const ReceivedFrame& frame,
                                       Effects* effects) {
   ASSIGN_OR_RETURN(const QueryClient request, DecodeControl<QueryClient>(frame.body));
-  const QueryClientAnswer answer{clients_.HighestIncarnation(request.client)};
+  const QueryClientAnswer answer{clients_.HighestIncarnation(request.client), Mark(0), Step(0)};
   effects->answers.push_back(AnswerTo(
       session, frame, MakeControlFrame(Op::kQueryClientAnswer, frame.header.request_id, answer)));
   return absl::OkStatus();
@@ -244,7 +244,8 @@ absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& fra
 
   ASSIGN_OR_RETURN(const KnownClient* client,
                    clients_.FindOpen(request.client, request.incarnation));
-  const OpenClientAnswer answer{client->window.floor(), client->window.AppliedSequences(), Mark(0)};
+  const OpenClientAnswer answer{client->window.floor(), client->window.AppliedSequences(), Mark(0),
+                                Step(0)};
   AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kOpenClientAnswer, frame.header.request_id, answer), lsn,
                     Durability::kLog, effects);

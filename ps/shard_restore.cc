@@ -99,6 +99,8 @@ absl::Status Shard::Replay(const LogRecord& record) {
       clients_.Apply(open, record.arrival_ms);
       return absl::OkStatus();
     }
+    default:
+      break;
   }
   return Corrupt(StrCat("log record ", record.lsn.value(), ": type ",
                         static_cast<uint16_t>(record.type), " is not known to this build"));

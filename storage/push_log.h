@@ -33,9 +33,12 @@ namespace rowhouse {
 
 // Values are part of the disk format: append, never renumber.
 enum class RecordType : uint16_t {
-  kPush = 1,         // prefix: f32 effective learning rate per section; body: a push (wire/data.h)
-  kOpenClient = 2,   // body: wire/control.h OpenClient
-  kCreateTable = 3,  // body: CreateTable and generation (ps/table_record.h)
+  kPush = 1,          // prefix: f32 effective learning rate per section; body: a push (wire/data.h)
+  kOpenClient = 2,    // body: wire/control.h OpenClient
+  kCreateTable = 3,   // body: CreateTable and generation (ps/table_set.h)
+  kCloseMark = 4,     // body: wire/checkpoint.h CloseMark
+  kLeaveClient = 5,   // body: wire/checkpoint.h LeaveClient
+  kAnnounceMark = 6,  // body: wire/checkpoint.h AnnounceMark
 };
 
 struct LogRecord {

@@ -86,22 +86,27 @@ struct QueryClient {
 struct QueryClientAnswer {
   static constexpr std::string_view kName = "query client answer";
   Incarnation incarnation;  // 0: the client is not known here
+  Mark mark;                // the highest checkpoint mark announced to this shard
+  Step step;                // the highest step of any push of the client, all incarnations
 
   template <typename Archive>
   void serialize(Archive& archive) {
-    archive(incarnation);
+    archive(incarnation, mark, step);
   }
 };
 
-// Opens (client, incarnation) for pushes on this shard and fences every lower incarnation.
+// Opens (client, incarnation) for pushes on this shard and fences every lower incarnation. `mark`
+// is the highest that the client has learned from any shard; below what was announced to this one
+// it is refused as kStaleMark, and the client asks again.
 struct OpenClient {
   static constexpr std::string_view kName = "open client";
   ClientId client;
   Incarnation incarnation;
+  Mark mark;
 
   template <typename Archive>
   void serialize(Archive& archive) {
-    archive(client, incarnation);
+    archive(client, incarnation, mark);
   }
 };
 
@@ -109,11 +114,12 @@ struct OpenClientAnswer {
   static constexpr std::string_view kName = "open client answer";
   Sequence window_floor;          // numbers below it are never accepted again
   std::vector<Sequence> applied;  // numbers at or above it that are applied
-  Mark mark;                      // the highest checkpoint mark known here
+  Mark mark;                      // the highest checkpoint mark announced to this shard
+  Step step;                      // the highest step of any push of the client, all incarnations
 
   template <typename Archive>
   void serialize(Archive& archive) {
-    archive(window_floor, applied, mark);
+    archive(window_floor, applied, mark, step);
   }
 };
 

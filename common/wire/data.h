@@ -42,11 +42,12 @@ struct PullHeader {
 static_assert(sizeof(PullHeader) == 24);
 
 struct PullAnswerHeader {
-  Lsn lsn;  // last record applied on the shard when the rows were read
+  Lsn lsn;    // last record applied on the shard when the rows were read
+  Mark mark;  // the highest that was announced to the shard
   uint32_t row_count = 0;
   uint32_t flags = 0;
 };
-static_assert(sizeof(PullAnswerHeader) == 16);
+static_assert(sizeof(PullAnswerHeader) == 24);
 
 struct PushHeader {
   ClientId client;
@@ -57,16 +58,18 @@ struct PushHeader {
   Epoch epoch;
   Mark mark;
   ShardId first_shard;  // the shard that this part was first sent to
-  uint32_t section_count = 0;
+  uint16_t section_count = 0;
+  uint16_t part_count = 1;  // of this push, over all shards: tells whether a step is whole
 };
 static_assert(sizeof(PushHeader) == 64);
 
 struct PushAnswer {
   Lsn lsn;                 // of the record that holds the push
+  Mark mark;               // the highest that was announced to the shard
   uint32_t duplicate = 0;  // 1: it had been applied before, this is the window's answer
   uint32_t flags = 0;
 };
-static_assert(sizeof(PushAnswer) == 16);
+static_assert(sizeof(PushAnswer) == 24);
 
 struct PullSection {
   SectionHeader header;

@@ -246,7 +246,7 @@ TEST_P(BadInput, CountsThatTheBodyDoesNotHold) {
   ExpectRefused(Op::kPush, body, RefusalReason::kMalformed, {"24 bytes too many"});
   Put(~uint32_t{0}, kSectionAt + offsetof(SectionHeader, row_count), &body);
   ExpectRefused(Op::kPush, body, RefusalReason::kTooManyKeys, {"4294967295 keys"});
-  Put(~uint32_t{0}, offsetof(PushHeader, section_count), &body);
+  Put(~uint16_t{0}, offsetof(PushHeader, section_count), &body);
   ExpectRefused(Op::kPush, body, RefusalReason::kTooManyTables, {"4294967295 tables"});
 }
 

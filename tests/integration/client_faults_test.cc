@@ -289,7 +289,7 @@ TEST(ClientFaults, AnAnswerToNothingEndsTheConnection) {
 
 TEST(ClientFaults, ADamagedStreamIsAbandoned) {
   EXPECT_EQ(SentAgain([](PeerConnection& connection, Numbers ids) -> asio::awaitable<void> {
-              const PushAnswer answer{Lsn(1), 0, 0};
+              const PushAnswer answer{Lsn(1), Mark(0), 0, 0};
               OutFrame frame =
                   MakeFrame(Op::kPushAnswer, ids[0], std::as_bytes(std::span(&answer, 1)));
               frame.words[5] ^= 1;  // of the body

@@ -44,7 +44,7 @@ struct PeerConnection {
     (void)co_await WriteAll(socket, std::move(pieces));
   }
   asio::awaitable<void> AnswerPush(uint64_t request_id) {
-    const PushAnswer answer{Lsn(1), 0, 0};
+    const PushAnswer answer{Lsn(1), Mark(0), 0, 0};
     co_await Send(MakeFrame(Op::kPushAnswer, request_id, std::as_bytes(std::span(&answer, 1))));
   }
   asio::awaitable<void> Refuse(uint64_t request_id, const absl::Status& status) {

@@ -38,7 +38,7 @@ std::vector<std::byte> PullBody(std::span<const TestSection> sections, Epoch epo
 std::vector<std::byte> PushBody(const TestPush& push) {
   return Body(PushHeader{push.client, push.incarnation, push.sequence, push.unretried_below,
                          push.step, push.epoch, Mark(0), push.first_shard,
-                         static_cast<uint32_t>(push.sections.size())},
+                         static_cast<uint16_t>(push.sections.size()), 1},
               push.sections);
 }
 

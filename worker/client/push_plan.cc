@@ -78,7 +78,7 @@ Request MakeRequest(const std::shared_ptr<Plan>& plan, ShardId shard, PushHeader
   request.shard = shard;
   request.op = Op::kPush;
   header.first_shard = shard;
-  header.section_count = static_cast<uint32_t>(sections.size());
+  header.section_count = static_cast<uint16_t>(sections.size());
   std::vector<SectionHeader> headers;
   for (const SectionRef& section : sections) {
     headers.push_back(

@@ -194,9 +194,9 @@ TEST(ControlArchive, ErrorsNameTheMessage) {
 
 // The encoding is a wire format: these bytes never change.
 TEST(ControlArchive, EncodingIsPinned) {
-  const OpenClientAnswer answer{Sequence(0x0102030405060708), {Sequence(9)}, Mark(1)};
-  const std::vector<int> expected = {8, 7, 6, 5, 4, 3, 2, 1, 1, 0, 0, 0, 9, 0,
-                                     0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
+  const OpenClientAnswer answer{Sequence(0x0102030405060708), {Sequence(9)}, Mark(1), Step(2)};
+  const std::vector<int> expected = {8, 7, 6, 5, 4, 3, 2, 1, 1, 0, 0, 0, 9, 0, 0, 0, 0, 0,
+                                     0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0};
   std::vector<int> bytes;
   for (const std::byte b : EncodeControl(answer)) bytes.push_back(static_cast<int>(b));
   EXPECT_EQ(bytes, expected);

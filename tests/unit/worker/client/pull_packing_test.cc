@@ -62,9 +62,9 @@ TEST(PackPull, CutsAtTheLimitOfKeys) {
 }
 
 TEST(PackPull, CutsWhereTheAnswerWouldBeTooLarge) {
-  // 40 + 16 + 3 * 256 = 824 bytes for three rows.
-  EXPECT_EQ(Pack({{9, 64}}, {1000, 824}).size(), 3u);
-  EXPECT_EQ(Pack({{9, 64}}, {1000, 823}).size(), 5u);
+  // 40 + 24 + 3 * 256 = 832 bytes for three rows.
+  EXPECT_EQ(Pack({{9, 64}}, {1000, 832}).size(), 3u);
+  EXPECT_EQ(Pack({{9, 64}}, {1000, 831}).size(), 5u);
 }
 
 TEST(PackPull, CutsAtTheLimitOfTables) {

@@ -33,7 +33,7 @@ std::vector<std::byte> AnswerTo(const PullView& pull) {
       }
     }
   }
-  const PullAnswerHeader header{Lsn(1), static_cast<uint32_t>(pull.row_count()), 0};
+  const PullAnswerHeader header{Lsn(1), Mark(0), static_cast<uint32_t>(pull.row_count()), 0};
   std::vector<std::byte> body(sizeof(header) + rows.size() * sizeof(float));
   std::memcpy(body.data(), &header, sizeof(header));
   if (!rows.empty()) {
@@ -135,8 +135,8 @@ TEST(PlanPull, RefusesAnswersOfAnotherSizeOrCount) {
   const auto requests = PlanPull(Step(5), caller.parts(), SlotMap(1), kLimits);
   ASSERT_TRUE(requests.ok());
   const Request& request = (*requests)[0];
-  PullAnswerHeader header{Lsn(1), 3, 0};
-  for (const size_t body_bytes : {0, 8, 15, 16, 24, 27, 29, 32}) {
+  PullAnswerHeader header{Lsn(1), Mark(0), 3, 0};
+  for (const size_t body_bytes : {0, 8, 16, 23, 24, 32, 35, 37, 40}) {
     std::vector<std::byte> body(body_bytes);
     const auto head = std::as_bytes(std::span(&header, 1));
     std::copy_n(head.begin(), std::min(head.size(), body_bytes), body.begin());
@@ -148,7 +148,7 @@ TEST(PlanPull, RefusesAnswersOfAnotherSizeOrCount) {
   header.row_count = 4;
   std::memcpy(body.data(), &header, sizeof(header));
   EXPECT_EQ(ReasonOf(request.accept(body)), RefusalReason::kMalformed);
-  header = {Lsn(1), 3, 1};
+  header = {Lsn(1), Mark(0), 3, 1};
   std::memcpy(body.data(), &header, sizeof(header));
   EXPECT_EQ(ReasonOf(request.accept(body)), RefusalReason::kMalformed);
 }

@@ -141,11 +141,11 @@ TEST(PlanPush, RefusesAnswersThatMakeNoSense) {
   const auto accept = [&](const PushAnswer& answer) {
     return (*requests)[0].accept(std::as_bytes(std::span(&answer, 1)));
   };
-  EXPECT_TRUE(accept({Lsn(1), 0, 0}).ok());
-  EXPECT_TRUE(accept({Lsn(1), 1, 0}).ok());
-  EXPECT_EQ(ReasonOf(accept({Lsn(1), 2, 0})), RefusalReason::kMalformed);
-  EXPECT_EQ(ReasonOf(accept({Lsn(1), 0, 1})), RefusalReason::kMalformed);
-  for (const size_t body_bytes : {0, 15, 17}) {
+  EXPECT_TRUE(accept({Lsn(1), Mark(0), 0, 0}).ok());
+  EXPECT_TRUE(accept({Lsn(1), Mark(0), 1, 0}).ok());
+  EXPECT_EQ(ReasonOf(accept({Lsn(1), Mark(0), 2, 0})), RefusalReason::kMalformed);
+  EXPECT_EQ(ReasonOf(accept({Lsn(1), Mark(0), 0, 1})), RefusalReason::kMalformed);
+  for (const size_t body_bytes : {0, 23, 25}) {
     const std::vector<std::byte> body(body_bytes);
     EXPECT_EQ(ReasonOf((*requests)[0].accept(body)), RefusalReason::kMalformed);
   }
