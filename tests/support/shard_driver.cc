@@ -52,7 +52,7 @@ absl::Status ShardDriver::Start() {
   flush_step_ = retry_ = stopped_ = false;
   if (options_.replay_cut.has_value()) shard_->SetReplayCut(*options_.replay_cut);
   std::string found;
-  return RestoreShard(PushLogOptions(), &storage_, shard_.get(), &found);
+  return RestoreShard(options_.log, &storage_, shard_.get(), &found);
 }
 
 bool ShardDriver::Stop() {

@@ -45,6 +45,7 @@ class ShardDriver {
  public:
   struct Options {
     ShardLimits limits;
+    PushLogOptions log;
     ShardIdentity identity{Timeline(1), ShardId(0), 1, 14};
     bool run_log_jobs = true;        // false: they wait for RunLogJobs()
     std::optional<Mark> replay_cut;  // see Shard::SetReplayCut
