@@ -42,7 +42,7 @@ Shard::Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
       kernel_(kernel),
       counters_(counters),
       map_(identity.shard_count),
-      flusher_({limits.flush_step_rows, limits.flush_file_rows}, &tables_,
+      flusher_({.step_rows = limits.flush_step_rows, .file_rows = limits.flush_file_rows}, &tables_,
                [this](Lsn watermark) { return Bookkeeping(watermark); }) {}
 
 void Shard::Started(Lsn next, uint64_t log_bytes) {

@@ -78,9 +78,7 @@ LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
 }
 
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
-  std::sort(job.entries->begin(), job.entries->end(),
-            [](const DiskEntry& a, const DiskEntry& b) { return a.key < b.key; });
-  return Detached(disk->Ingest(*job.entries));
+  return Detached(disk->Ingest(job.entries->Sorted()));
 }
 
 }  // namespace rowhouse

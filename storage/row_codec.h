@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "common/types.h"
 #include "storage/disk_tier.h"
+#include "storage/entry_buffer.h"
 #include "storage/row_layout.h"
 
 namespace rowhouse {
@@ -29,6 +30,8 @@ std::string EncodeRowKey(TableId table, Key key);
 absl::StatusOr<RowKey> DecodeRowKey(std::string_view bytes);
 
 DiskEntry EncodeRow(TableId table, const RowLayout& layout, const std::byte* row);
+// The same as a further entry of `out`.
+void AppendRow(TableId table, const RowLayout& layout, const std::byte* row, EntryBuffer* out);
 // Format and generation of a stored value, to find out whether it is still wanted.
 absl::StatusOr<Generation> RowGeneration(std::string_view value);
 // Fills lsn, weights and state of `row`, and leaves its key. Errors: a value of another size
