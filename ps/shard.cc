@@ -375,6 +375,7 @@ std::vector<Counter> Shard::Counters() const {
                                    {"log_bytes", log_bytes_},
                                    {"log_buffered_bytes", log_.buffered_bytes()},
                                    {"flushes", flushes_}};
+  event_times_.AppendTo(&counters);
   counters_->AppendTo(&counters);
   return counters;
 }

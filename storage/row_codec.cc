@@ -125,15 +125,28 @@ absl::StatusOr<Generation> RowGeneration(std::string_view value) {
   return Generation(ReadRaw<uint32_t>(value, 4));
 }
 
-absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byte* row) {
+absl::StatusOr<std::span<const std::byte>> LoadValue(std::string_view value,
+                                                     const RowLayout& layout) {
   RETURN_IF_ERROR(CheckValueHeader(value));
   if (value.size() != ValueBytes(layout)) {
     return absl::DataLossError(StrCat("stored row of ", value.size(), " bytes; rows of dim ",
                                       layout.dim(), " with ", layout.state_floats(),
                                       " state floats have ", ValueBytes(layout)));
   }
-  RowLayout::Header(row).lsn = Lsn(ReadRaw<uint64_t>(value, 8));
-  std::memcpy(RowLayout::Weights(row), value.data() + kValueHeaderBytes, layout.value_bytes());
+  return std::as_bytes(std::span(value)).subspan(kValueHeaderBytes - sizeof(Lsn));
+}
+
+size_t LoadValueBytes(const RowLayout& layout) { return sizeof(Lsn) + layout.value_bytes(); }
+
+std::string SlotBegin(uint32_t slot) {
+  std::string out(sizeof(uint16_t), '\0');
+  PutBigEndian(static_cast<uint16_t>(slot), out.data());
+  return out;
+}
+
+absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byte* row) {
+  ASSIGN_OR_RETURN(const std::span<const std::byte> bytes, LoadValue(value, layout));
+  PutLoadValue(bytes.data(), layout, row);
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,17 @@ absl::StatusOr<Generation> RowGeneration(std::string_view value);
 // Fills lsn, weights and state of `row`, and leaves its key. Errors: a value of another size
 // (named).
 absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byte* row);
+
+// What TableRows::Load takes of a stored value: lsn, weights and state. Errors: as DecodeRow.
+absl::StatusOr<std::span<const std::byte>> LoadValue(std::string_view value,
+                                                     const RowLayout& layout);
+size_t LoadValueBytes(const RowLayout& layout);
+
+// A bound behind every row, also such as damage has put into slots that there are not; no slot is
+// this high.
+inline constexpr uint32_t kSlotEnd = 0xffff;
+// The first key that a row of this slot, or a later one, can have.
+std::string SlotBegin(uint32_t slot);
 
 std::string MetaKey(std::string_view name);
 // First key behind all rows.
