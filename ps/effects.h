@@ -45,7 +45,8 @@ struct LogOutcome {
   uint64_t log_bytes = 0;  // of all segments
 };
 
-// Ingest the entries, sorted by key; the outcome goes to Shard::OnFileDone.
+// Ingest the entries, sorted by key, bookkeeping in a file of its own before rows; the outcome goes
+// to Shard::OnFileDone.
 struct FileJob {
   const EntryBuffer* entries = nullptr;
 };

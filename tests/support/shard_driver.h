@@ -72,6 +72,11 @@ class ShardDriver {
   void Open(ClientId client, Incarnation incarnation);
   std::vector<float> Pull(const TableSpec& spec, std::vector<Key> keys);
 
+  // What the next Start finds. REQUIRES: there is no shard.
+  void set_disk(std::unique_ptr<DiskTier> disk) { storage_.disk = std::move(disk); }
+  // The same; files() is not to be used then.
+  void set_files(std::unique_ptr<LogFiles> files) { storage_.files = std::move(files); }
+
   void set_run_log_jobs(bool run) { options_.run_log_jobs = run; }
   void RunJobs();
   void Retry();
