@@ -32,6 +32,8 @@ class ChildProcess {
   absl::Status Stop();
   // Processor time used so far by all its threads.
   double cpu_seconds() const;
+  // Memory that is resident now; 0 where that cannot be read.
+  uint64_t resident_bytes() const;
   bool running() const;
 
  private:
@@ -47,8 +49,13 @@ struct ServerProcess {
 
 // Starts a rowhouse-ps on a free loopback port and waits until it serves; its log and ready file go
 // to `run_dir`. Errors: what the server said.
-absl::StatusOr<ServerProcess> StartServer(const std::string& program, const std::string& data_dir,
-                                          const std::string& run_dir, uint32_t shards,
+struct ServerArguments {
+  std::string program;
+  std::string data_dir;
+  uint32_t shards = 1;
+  std::vector<std::string> more;  // further flags
+};
+absl::StatusOr<ServerProcess> StartServer(const ServerArguments& server, const std::string& run_dir,
                                           const std::vector<int>& cpus);
 
 }  // namespace rowhouse
