@@ -10,4 +10,7 @@ int RunRpcBench(int argc, char** argv);
 // Tables larger than the memory budget, beside plain RocksDB with the same memory as block cache.
 int RunTierBench(int argc, char** argv);
 
+// What a checkpoint costs those who train meanwhile.
+int RunCheckpointBench(int argc, char** argv);
+
 }  // namespace rowhouse

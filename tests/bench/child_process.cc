@@ -85,6 +85,7 @@ absl::StatusOr<ChildProcess> ChildProcess::Run(const std::vector<std::string>& a
   words.push_back(nullptr);
   const auto exec = [&] {
     const int log = ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ::dup2(log, STDOUT_FILENO);
     ::dup2(log, STDERR_FILENO);
     ::execv(words[0], words.data());
     ::_exit(127);
@@ -113,11 +114,15 @@ bool ChildProcess::running() const {
 
 absl::Status ChildProcess::Stop() {
   ::kill(pid_, SIGTERM);
+  return Wait();
+}
+
+absl::Status ChildProcess::Wait() {
   int status = 0;
   ::waitpid(pid_, &status, 0);
   pid_ = -1;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
-  return absl::InternalError(StrCat("the server ended with wait status ", status));
+  return absl::InternalError(StrCat("the program ended with wait status ", status));
 }
 
 // Fields 14 and 15 of /proc/PID/stat, counted behind the name, which may hold anything.

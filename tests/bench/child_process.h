@@ -15,7 +15,7 @@ namespace rowhouse {
 
 class ChildProcess {
  public:
-  // A program; its first argument is its path. What it says on stderr goes to `log_file`. `cpus`:
+  // A program; its first argument is its path. What it says goes to `log_file`. `cpus`:
   // those that it may run on; empty: all.
   static absl::StatusOr<ChildProcess> Run(const std::vector<std::string>& arguments,
                                           const std::string& log_file,
@@ -30,6 +30,8 @@ class ChildProcess {
 
   // SIGTERM, then waits; an error where it did not exit with 0.
   absl::Status Stop();
+  // Waits until it ends by itself; an error where it did not exit with 0.
+  absl::Status Wait();
   // Processor time used so far by all its threads.
   double cpu_seconds() const;
   // Memory that is resident now; 0 where that cannot be read.
