@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <memory>
 #include <span>
@@ -33,6 +34,17 @@
 
 namespace rowhouse {
 
+// What a shard has acknowledged: one part of one push.
+struct AcknowledgedPart {
+  ClientId client;
+  Incarnation incarnation;
+  Sequence sequence;
+  ShardId shard;
+  Lsn lsn;
+  bool duplicate = false;      // the shard had applied it before
+  uint64_t body_checksum = 0;  // of the request as it was sent
+};
+
 struct ClientOptions {
   std::vector<std::string> servers;  // "host:port" or "unix:/path", in any order
   std::string program = "rowhouse client";
@@ -45,6 +57,9 @@ struct ClientOptions {
   uint32_t backoff_max_ms = 2000;
   uint32_t requests_in_flight_max = 64;  // callers beyond it wait in Pull and Push
   uint64_t frame_bytes_max = 64ull << 20;
+  // Told of every part before the push's future is ready, on the client's own thread: must be
+  // quick.
+  std::function<void(const AcknowledgedPart&)> on_acknowledged;
 };
 
 struct Table {
