@@ -1,12 +1,17 @@
 #include "storage/rocks_disk_tier.h"
 
+#include <glog/logging.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 
 #include <atomic>
+#include <cstdarg>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -19,6 +24,31 @@ namespace rowhouse {
 namespace {
 
 namespace fs = std::filesystem;
+
+// RocksDB's own log file would lie on the disk that it speaks of, and RocksDB aborts where that is
+// full. Its errors go to the server's log.
+class ErrorsToLog final : public rocksdb::Logger {
+ public:
+  ErrorsToLog() : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL) {}
+
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    char text[1024];
+    std::vsnprintf(text, sizeof(text), format, arguments);
+    LOG(ERROR) << "RocksDB: " << text;
+  }
+};
+
+// After a failed compaction or manifest RocksDB takes no more files until it is resumed. Its own
+// thread would do that, at moments of its own, and can leave behind a state in which the next
+// ingest aborts; here each ingest does it.
+class NoResumeByItself final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
 
 rocksdb::BlockBasedTableOptions TableOptions() {
   rocksdb::BlockBasedTableOptions table;
@@ -35,8 +65,9 @@ rocksdb::Options DbOptions() {
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 4 << 20;
+  options.info_log = std::make_shared<ErrorsToLog>();
+  options.listeners = {std::make_shared<NoResumeByItself>()};
+  options.max_bgerror_resume_count = 0;
   return options;
 }
 
@@ -108,6 +139,7 @@ class RocksDiskTier final : public DiskTier {
 
   absl::Status Ingest(std::span<const DiskEntry> entries) override {
     RETURN_IF_ERROR(CheckDiskEntries(entries));
+    RETURN_IF_ERROR(Resume());
     const std::string file = StrCat(incoming_, "/", next_file_++, ".sst");
     absl::Status status = WriteFile(file, entries);
     if (status.ok()) status = IngestFile(file);
@@ -151,6 +183,12 @@ class RocksDiskTier final : public DiskTier {
   }
 
  private:
+  // OK where nothing has failed.
+  absl::Status Resume() {
+    const rocksdb::Status status = db_->Resume();
+    return status.ok() ? absl::OkStatus() : RocksError("resume writing of", path_, status);
+  }
+
   absl::Status WriteFile(const std::string& file, std::span<const DiskEntry> entries) {
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db_->GetOptions());
     rocksdb::Status status = writer.Open(file);
