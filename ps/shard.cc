@@ -213,13 +213,13 @@ absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& fr
   if (table == nullptr) {
     RETURN_IF_ERROR(CheckLogAccepts());
     const TableRecord record{request.spec, kFirstGeneration};
-    LogServerRecord(RecordType::kCreateTable, EncodeControl(record), now_ms);
+    last_create_ = LogServerRecord(RecordType::kCreateTable, EncodeControl(record), now_ms);
     table = tables_.Create(record);
   }
   const CreateTableAnswer answer{table->id(), table->generation()};
   AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer),
-                    log_.last_lsn(), Durability::kLog, effects);
+                    last_create_, Durability::kLog, effects);
   return absl::OkStatus();
 }
 

@@ -122,6 +122,7 @@ class Shard {
 
   Lsn watermark_;
   Lsn highest_row_lsn_;
+  Lsn last_create_;                 // of a table, in this life
   uint64_t log_bytes_ = 0;          // of the segments present
   uint64_t flushed_log_bytes_ = 0;  // appended when the last flush began
   bool stopping_ = false;

@@ -1,17 +1,12 @@
 #include "storage/rocks_disk_tier.h"
 
-#include <glog/logging.h>
 #include <rocksdb/db.h>
-#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 
 #include <atomic>
-#include <cstdarg>
-#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -19,36 +14,12 @@
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "storage/disk_entries.h"
+#include "storage/rocks_full_disk.h"
 
 namespace rowhouse {
 namespace {
 
 namespace fs = std::filesystem;
-
-// RocksDB's own log file would lie on the disk that it speaks of, and RocksDB aborts where that is
-// full. Its errors go to the server's log.
-class ErrorsToLog final : public rocksdb::Logger {
- public:
-  ErrorsToLog() : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL) {}
-
-  using Logger::Logv;
-  void Logv(const char* format, va_list arguments) override {
-    char text[1024];
-    std::vsnprintf(text, sizeof(text), format, arguments);
-    LOG(ERROR) << "RocksDB: " << text;
-  }
-};
-
-// After a failed compaction or manifest RocksDB takes no more files until it is resumed. Its own
-// thread would do that, at moments of its own, and can leave behind a state in which the next
-// ingest aborts; here each ingest does it.
-class NoResumeByItself final : public rocksdb::EventListener {
- public:
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
-                            bool* auto_recovery) override {
-    *auto_recovery = false;
-  }
-};
 
 rocksdb::BlockBasedTableOptions TableOptions() {
   rocksdb::BlockBasedTableOptions table;
@@ -65,9 +36,7 @@ rocksdb::Options DbOptions() {
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
-  options.info_log = std::make_shared<ErrorsToLog>();
-  options.listeners = {std::make_shared<NoResumeByItself>()};
-  options.max_bgerror_resume_count = 0;
+  options.info_log = MakeRocksLogger();
   return options;
 }
 
@@ -76,7 +45,7 @@ std::string_view ToView(const rocksdb::Slice& bytes) { return {bytes.data(), byt
 
 absl::StatusCode CodeOf(const rocksdb::Status& status) {
   if (status.IsCorruption()) return absl::StatusCode::kDataLoss;
-  if (status.IsNoSpace()) return absl::StatusCode::kResourceExhausted;
+  if (IsFullDisk(status)) return absl::StatusCode::kResourceExhausted;
   if (status.IsIOError()) return absl::StatusCode::kUnavailable;
   if (status.IsInvalidArgument()) return absl::StatusCode::kInvalidArgument;
   return absl::StatusCode::kInternal;
@@ -87,7 +56,7 @@ std::string_view AdviceFor(const rocksdb::Status& status) {
     return "; the files are damaged: restore the data directory from a backup or checkpoint, and "
            "check the disk";
   }
-  if (status.IsNoSpace()) return "; free space on that disk";
+  if (IsFullDisk(status)) return "; free space on that disk";
   if (status.IsIOError()) {
     return "; check that the disk works, that the path is writable and that no other process has "
            "it "
@@ -134,12 +103,15 @@ absl::Status MakeEmpty(const std::string& path) {
 
 class RocksDiskTier final : public DiskTier {
  public:
-  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::DB> db)
-      : path_(std::move(path)), incoming_(std::move(incoming)), db_(std::move(db)) {}
+  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::Env> env,
+                std::unique_ptr<rocksdb::DB> db)
+      : path_(std::move(path)),
+        incoming_(std::move(incoming)),
+        env_(std::move(env)),
+        db_(std::move(db)) {}
 
   absl::Status Ingest(std::span<const DiskEntry> entries) override {
     RETURN_IF_ERROR(CheckDiskEntries(entries));
-    RETURN_IF_ERROR(Resume());
     const std::string file = StrCat(incoming_, "/", next_file_++, ".sst");
     absl::Status status = WriteFile(file, entries);
     if (status.ok()) status = IngestFile(file);
@@ -183,12 +155,6 @@ class RocksDiskTier final : public DiskTier {
   }
 
  private:
-  // OK where nothing has failed.
-  absl::Status Resume() {
-    const rocksdb::Status status = db_->Resume();
-    return status.ok() ? absl::OkStatus() : RocksError("resume writing of", path_, status);
-  }
-
   absl::Status WriteFile(const std::string& file, std::span<const DiskEntry> entries) {
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db_->GetOptions());
     rocksdb::Status status = writer.Open(file);
@@ -211,6 +177,7 @@ class RocksDiskTier final : public DiskTier {
 
   const std::string path_;
   const std::string incoming_;
+  const std::unique_ptr<rocksdb::Env> env_;  // outlives db_
   const std::unique_ptr<rocksdb::DB> db_;
   std::atomic<uint64_t> next_file_ = 1;
 };
@@ -223,10 +190,13 @@ absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& p
   std::error_code error;
   fs::create_directories(path, error);
   if (error) return FileError("create", path, error);
+  rocksdb::Options options = DbOptions();
+  std::unique_ptr<rocksdb::Env> env = SurviveFullDisk(&options);
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(), path, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
-  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::unique_ptr<rocksdb::DB>(db));
+  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::move(env),
+                                              std::unique_ptr<rocksdb::DB>(db));
   // Only now: the open database's lock keeps others out.
   RETURN_IF_ERROR(MakeEmpty(incoming));
   return tier;

@@ -14,6 +14,7 @@
 #include <future>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -44,6 +45,7 @@ struct LoadOptions {
   uint64_t pushes_max = 0;
   double pushes_per_second = 0;
   bool go_on = false;
+  bool pull_only = false;
 };
 
 Settings MakeSettings(LoadOptions* options) {
@@ -64,6 +66,8 @@ Settings MakeSettings(LoadOptions* options) {
                    "End after so many; 0: at SIGTERM");
   settings.Number("pushes_per_second", &options->pushes_per_second, {0, 1e9}, "pushes/s",
                   "At most; 0: as many as there can be");
+  settings.Switch("pull_only", &options->pull_only,
+                  "Read-only: as many pulls as --pushes-max, one after another, and no journal");
   settings.Switch("go_on", &options->go_on, "Print failed pushes and go on");
   return settings;
 }
@@ -97,7 +101,7 @@ struct Batch {
 
 class Load {
  public:
-  Load(const LoadOptions& options, JournalWriter journal)
+  Load(const LoadOptions& options, std::optional<JournalWriter> journal)
       : options_(options), journal_(std::move(journal)), random_(options.seed) {}
 
   absl::Status Connect() {
@@ -105,11 +109,12 @@ class Load {
     options.servers = options_.servers;
     options.program = "rowhouse-crash-load";
     options.client = ClientId(options_.client_id);
+    options.read_only = options_.pull_only;
     options.connect_timeout_ms = 60000;
     options.request_timeout_ms = options_.request_timeout_ms;
     options.backoff_max_ms = 200;
     options.on_acknowledged = [this](const AcknowledgedPart& part) {
-      const absl::Status noted = journal_.NoteAcknowledged(part);
+      const absl::Status noted = journal_->NoteAcknowledged(part);
       CHECK(noted.ok()) << noted.message();
     };
     ASSIGN_OR_RETURN(client_, Client::Connect(options));
@@ -125,7 +130,7 @@ class Load {
     for (uint64_t n = 1; !stop_asked && (options_.pushes_max == 0 || n <= options_.pushes_max);
          ++n) {
       if (open_.size() == options_.in_flight) RETURN_IF_ERROR(FinishOldest());
-      RETURN_IF_ERROR(journal_.NoteBegun(Sequence(n)));
+      RETURN_IF_ERROR(journal_->NoteBegun(Sequence(n)));
       Push(n);
       if (n % kPullEvery == 0) RETURN_IF_ERROR(PullSome());
       if (options_.pushes_per_second > 0) {
@@ -136,6 +141,11 @@ class Load {
       }
     }
     while (!open_.empty()) RETURN_IF_ERROR(FinishOldest());
+    return absl::OkStatus();
+  }
+
+  absl::Status RunPulls() {
+    for (uint64_t n = 0; !stop_asked && n < options_.pushes_max; ++n) RETURN_IF_ERROR(PullSome());
     return absl::OkStatus();
   }
 
@@ -230,7 +240,7 @@ class Load {
   }
 
   const LoadOptions options_;
-  JournalWriter journal_;
+  std::optional<JournalWriter> journal_;  // none where it only pulls
   std::mt19937_64 random_;
   std::unique_ptr<Client> client_;
   std::vector<Table> tables_;
@@ -240,7 +250,14 @@ class Load {
   uint64_t failed_ = 0;
 };
 
+absl::Status RunPullsOnly(const LoadOptions& options) {
+  Load load(options, std::nullopt);
+  RETURN_IF_ERROR(load.Connect());
+  return load.RunPulls();
+}
+
 absl::Status RunLoad(const LoadOptions& options) {
+  if (options.pull_only) return RunPullsOnly(options);
   ASSIGN_OR_RETURN(JournalWriter journal, JournalWriter::Create(options.journal));
   Load load(options, std::move(journal));
   RETURN_IF_ERROR(load.Connect());
