@@ -147,8 +147,8 @@ absl::Status Shard::CheckEpoch(Epoch epoch) const {
 
 absl::Status Shard::CheckLogAccepts() const {
   if (!log_.failing()) return absl::OkStatus();
-  return Refuse(RefusalReason::kLogUnavailable,
-                "the push log cannot be written at the moment (see the server's log); pulls go on");
+  return Refuse(RefusalReason::kLogUnavailable, "the push log cannot be written at the moment (",
+                log_.failure(), "); nothing was done: retry later. Pulls go on");
 }
 
 absl::Status Shard::CheckPushHeader(const PushHeader& header) const {

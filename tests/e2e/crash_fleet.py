@@ -5,11 +5,8 @@ Every process dies with the one that started it, whatever ends that.
 
 import ctypes
 import json
-import os
-import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from support import BIN_DIR, wait_for
@@ -66,8 +63,7 @@ class Process:
 
 class Server(Process):
     def __init__(self, fleet, index, server_count, shards, flags):
-        self.index = index
-        self.data_dir = fleet.folder / f"server-{index}"
+        self.data_dir = fleet.data_folder / f"server-{index}"
         self.shard_dirs = [
             self.data_dir / f"shard-{index * shards + i}" for i in range(shards)
         ]
@@ -152,8 +148,19 @@ class Loader(Process):
 
 
 class Fleet:
-    def __init__(self, folder, seed, servers=2, shards=1, loaders=2, server_flags=(), load_flags=()):
+    def __init__(
+        self,
+        folder,
+        seed,
+        servers=2,
+        shards=1,
+        loaders=2,
+        server_flags=(),
+        load_flags=(),
+        data_folder=None,
+    ):
         self.folder = Path(folder)
+        self.data_folder = Path(data_folder or folder)
         self.seed = seed
         self.journals = self.folder / "journals"
         self.journals.mkdir(parents=True)
