@@ -172,6 +172,7 @@ class Shard {
   std::optional<Mark> replay_cut_;  // see SetReplayCut
   bool closing_changed_ = true;     // clients may have closed or left since the last look
   Lsn trim_requested_;
+  Lsn last_create_;                 // of a table, in this life
   uint64_t log_bytes_ = 0;          // of the segments present
   uint64_t flushed_log_bytes_ = 0;  // appended when the last flush began
   bool stopping_ = false;

@@ -16,6 +16,7 @@
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "storage/disk_entries.h"
+#include "storage/rocks_full_disk.h"
 
 namespace rowhouse {
 namespace {
@@ -37,8 +38,7 @@ rocksdb::Options DbOptions() {
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 4 << 20;
+  options.info_log = MakeRocksLogger();
   return options;
 }
 
@@ -47,7 +47,7 @@ std::string_view ToView(const rocksdb::Slice& bytes) { return {bytes.data(), byt
 
 absl::StatusCode CodeOf(const rocksdb::Status& status) {
   if (status.IsCorruption()) return absl::StatusCode::kDataLoss;
-  if (status.IsNoSpace()) return absl::StatusCode::kResourceExhausted;
+  if (IsFullDisk(status)) return absl::StatusCode::kResourceExhausted;
   if (status.IsIOError()) return absl::StatusCode::kUnavailable;
   if (status.IsInvalidArgument()) return absl::StatusCode::kInvalidArgument;
   return absl::StatusCode::kInternal;
@@ -58,7 +58,7 @@ std::string_view AdviceFor(const rocksdb::Status& status) {
     return "; the files are damaged: restore the data directory from a backup or checkpoint, and "
            "check the disk";
   }
-  if (status.IsNoSpace()) return "; free space on that disk";
+  if (IsFullDisk(status)) return "; free space on that disk";
   if (status.IsIOError()) {
     return "; check that the disk works, that the path is writable and that no other process has "
            "it "
@@ -116,8 +116,12 @@ absl::Status MakeEmpty(const std::string& path) {
 class RocksDiskTier final : public DiskTier {
  public:
   // An image where `incoming` is empty.
-  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::DB> db)
-      : path_(std::move(path)), incoming_(std::move(incoming)), db_(std::move(db)) {}
+  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::Env> env,
+                std::unique_ptr<rocksdb::DB> db)
+      : path_(std::move(path)),
+        incoming_(std::move(incoming)),
+        env_(std::move(env)),
+        db_(std::move(db)) {}
 
   absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     if (is_image()) return RefuseImage();
@@ -241,6 +245,7 @@ class RocksDiskTier final : public DiskTier {
 
   const std::string path_;
   const std::string incoming_;
+  const std::unique_ptr<rocksdb::Env> env_;  // outlives db_
   const std::unique_ptr<rocksdb::DB> db_;
   std::atomic<uint64_t> next_file_ = 1;
 };
@@ -251,7 +256,7 @@ absl::StatusOr<std::unique_ptr<DiskTier>> OpenReadOnly(const std::string& path) 
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
-  return std::make_unique<RocksDiskTier>(path, "", std::unique_ptr<rocksdb::DB>(db));
+  return std::make_unique<RocksDiskTier>(path, "", nullptr, std::unique_ptr<rocksdb::DB>(db));
 }
 
 }  // namespace
@@ -267,10 +272,13 @@ absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& p
   std::error_code error;
   fs::create_directories(path, error);
   if (error) return FileError("create", path, error);
+  rocksdb::Options options = DbOptions();
+  std::unique_ptr<rocksdb::Env> env = SurviveFullDisk(&options);
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(), path, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
-  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::unique_ptr<rocksdb::DB>(db));
+  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::move(env),
+                                              std::unique_ptr<rocksdb::DB>(db));
   // Only now: the open database's lock keeps others out.
   RETURN_IF_ERROR(MakeEmpty(incoming));
   fs::remove_all(path + ".frozen", error);
