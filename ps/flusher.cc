@@ -3,6 +3,12 @@
 #include "storage/row_codec.h"
 
 namespace rowhouse {
+namespace {
+
+constexpr uint64_t kEntryBytes = 128;  // of a copied row: key, strings and their allocations
+constexpr uint32_t kFilesMax = 255;
+
+}  // namespace
 
 Flusher::Next Flusher::Begin(Lsn last_applied) {
   watermark_ = last_applied;
@@ -17,14 +23,20 @@ Flusher::Next Flusher::Begin(Lsn last_applied) {
 Flusher::Next Flusher::Step(Lsn last_applied) {
   if (phase_ != Phase::kCollect) return Next::kNothing;
   CollectRows();
-  if (entries_.size() < options_.file_rows && !Exhausted()) return Next::kStep;
+  if (!FileIsFull() && !Exhausted()) return Next::kStep;
+  sync_lsn_ = last_applied;
+  CloseFile();
+  phase_ = Phase::kSync;
+  return Next::kSync;
+}
+
+void Flusher::CloseFile() {
   if (entries_.empty()) {
     entries_ = bookkeeping_(watermark_);
     bookkeeping_written_ = true;
+  } else {
+    entries_.push_back(RowsLsnEntry(sync_lsn_));
   }
-  sync_lsn_ = last_applied;
-  phase_ = Phase::kSync;
-  return Next::kSync;
 }
 
 void Flusher::CollectRows() {
@@ -34,7 +46,9 @@ void Flusher::CollectRows() {
     RowHeader& header = RowLayout::Header(row);
     if ((header.flags & kRowDirty) == 0) return;
     entries_.push_back(EncodeRow(table.id(), table.layout(), row));
-    header.flags &= ~kRowDirty;
+    copied_bytes_ += entries_.back().value.size() + kEntryBytes;
+    header.flags = (header.flags & ~(kRowDirty | kRowFileMask)) | file_ << kRowFileShift;
+    table.CountDirty(-1);
   });
   // Rows that are made from here on have seen only records behind the watermark.
   if (row_ >= table.row_number_end()) {
@@ -53,6 +67,8 @@ Flusher::Next Flusher::Synced(Lsn synced) {
 Flusher::Next Flusher::FileDone(const absl::Status& status) {
   if (!status.ok()) return Next::kNothing;
   entries_.clear();
+  copied_bytes_ = 0;
+  file_ = file_ % kFilesMax + 1;
   if (bookkeeping_written_) {
     phase_ = Phase::kIdle;
     return Next::kFinished;

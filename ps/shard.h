@@ -13,6 +13,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,13 +28,16 @@
 #include "common/wire/frame.h"
 #include "ps/client_table.h"
 #include "ps/effects.h"
+#include "ps/evictor.h"
 #include "ps/flusher.h"
 #include "ps/log_queue.h"
 #include "ps/optimizer/adagrad.h"
 #include "ps/push_check.h"
 #include "ps/refusal_counters.h"
+#include "ps/residency.h"
 #include "ps/shard_limits.h"
 #include "ps/table_set.h"
+#include "ps/waiting_requests.h"
 #include "storage/data_dir.h"
 
 namespace rowhouse {
@@ -47,6 +55,20 @@ class Shard {
   absl::Status RestoreRow(std::string_view disk_key, std::string_view value);
   absl::Status Replay(const LogRecord& record);
   void Started(Lsn next, uint64_t log_bytes);
+
+  // Start under a memory budget (shard_budget.cc). Rows come in slot order; when they fill the
+  // budget, the rest stays on disk: all of `slot` and of those behind it counts as incomplete.
+  bool HasRoomForRows() const;
+  void LeaveOnDisk(SlotId slot);
+  // Of a row that stays on disk, where no file said up to which LSN its rows have come.
+  bool knows_rows_lsn() const { return knows_rows_lsn_; }
+  absl::Status NoteRowOnDisk(std::string_view value);
+  // Keys of the disk tier that a record changes and memory does not have; RestoreRow takes them in.
+  std::vector<std::string> MissingRows(const LogRecord& record) const;
+  // Ends each replayed record: where memory is over the budget, changed rows are written by
+  // `write`, which sorts and ingests them, then clean ones go. REQUIRES: the log is synced.
+  using WriteEntries = std::function<absl::Status(std::vector<DiskEntry>* entries)>;
+  absl::Status KeepBudgetInReplay(Lsn replayed, const WriteEntries& write);
   Lsn watermark() const { return watermark_; }
   Lsn highest_row_lsn() const { return highest_row_lsn_; }
 
@@ -55,15 +77,19 @@ class Shard {
   void OnLogDone(const LogOutcome& outcome, Effects* effects);
   void OnFileDone(const absl::Status& status, Effects* effects);
   void OnFlushStep(Effects* effects);
+  void OnRowsRead(const ReadOutcome& outcome, Effects* effects);
+  // The session is gone: what it has waiting is dropped.
+  void OnSessionClosed(SessionId session, Effects* effects);
   void OnRetry(Effects* effects);
   // Refuses requests from here on, writes everything out; `stopped` comes with a later event.
   void OnStop(Effects* effects);
 
-  // Whether requests should wait because the log does not keep up. Not while it fails: then pushes
-  // are refused, which bounds the buffer as well, and pulls go on.
+  // Whether requests should wait because the log or the flush does not keep up. Not while the disk
+  // fails: then pushes are refused, which bounds the memory as well, and pulls go on.
   bool congested() const {
     return !log_.failing() &&
-           log_.buffered_bytes() + log_.waiting_bytes() > limits_.log_buffer_bytes_max;
+           (log_.buffered_bytes() + log_.waiting_bytes() > limits_.log_buffer_bytes_max ||
+            MemoryCongested());
   }
 
   const TableSet& tables() const { return tables_; }
@@ -91,6 +117,42 @@ class Shard {
 
   absl::Status CheckEpoch(Epoch epoch) const;
   absl::Status CheckLogAccepts() const;
+  absl::StatusOr<std::vector<TableRows*>> CheckPull(const PullView& pull) const;
+  void AnswerPull(SessionId session, const ReceivedFrame& frame, const PullView& pull,
+                  std::span<TableRows* const> tables, Effects* effects);
+  // The client, if this push may be applied now; where it is a retry, its LSN in `applied`.
+  absl::StatusOr<KnownClient*> AdmitPush(const PushHeader& header, std::optional<Lsn>* applied);
+  void FinishPush(SessionId session, const ReceivedFrame& frame, const PushView& push,
+                  const CheckedPush& checked, std::optional<Lsn> applied, uint64_t now_ms,
+                  Effects* effects);
+  void RefuseRequest(SessionId session, const ReceivedFrame& frame, const absl::Status& status,
+                     Effects* effects);
+
+  // shard_budget.cc: what a memory budget brings along. None of it is called without one.
+  bool budgeted() const { return limits_.memory_bytes_max > 0; }
+  template <typename View>
+  static std::vector<RowsOfTable> RowsOf(const View& view, std::span<TableRows* const> tables);
+  bool MustRead(std::span<const RowsOfTable> rows) const { return !residency_.AllKnown(rows); }
+  absl::Status CheckMemoryAccepts() const;
+  void Wait(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+            std::vector<RowsOfTable> rows, Durability durability);
+  absl::Status CheckWaiting(WaitingRequest* request, bool* duplicate);
+  void BeginWaiting(WaitingRequest* request);
+  void PinWaiting(WaitingRequest* request);
+  void BeginWhatFits(Effects* effects);
+  // Does what is ready at the head of the session's queue.
+  void SettleSession(SessionId session, Effects* effects);
+  absl::Status DoWaiting(const WaitingRequest& request, bool* must_pin, Effects* effects);
+  void RefuseRest(SessionId session, const absl::Status& status, Effects* effects);
+  std::unique_ptr<WaitingRequest> TakeFirst(SessionId session);
+  uint64_t UsedBytes() const;
+  uint64_t DirtyBytes() const;
+  uint64_t evict_above_bytes() const {
+    return limits_.memory_bytes_max - limits_.memory_bytes_max / 16;
+  }
+  bool MemoryFlushDue() const;
+  bool MemoryCongested() const;
+  void PumpBudget(Effects* effects);
   absl::Status CheckPushHeader(const PushHeader& header) const;
   absl::StatusOr<CheckedPush> CheckPush(const PushView& push);
   Lsn ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
@@ -119,14 +181,23 @@ class Shard {
   LogQueue log_;
   Flusher flusher_;
   DuplicateFinder duplicates_;
+  Residency residency_;
+  Evictor evictor_;
+  WaitingRequests waiting_;
 
   Lsn watermark_;
   Lsn highest_row_lsn_;
   uint64_t log_bytes_ = 0;          // of the segments present
   uint64_t flushed_log_bytes_ = 0;  // appended when the last flush began
   bool stopping_ = false;
-  bool log_failed_ = false;   // no log job before OnRetry
-  bool file_failed_ = false;  // the file job is offered again at OnRetry
+  bool log_failed_ = false;    // no log job before OnRetry
+  bool file_failed_ = false;   // the file job is offered again at OnRetry
+  std::string write_failure_;  // of the last file job; empty where it succeeded
+  bool knows_rows_lsn_ = false;
+  bool flush_step_due_ = false;
+  bool evict_step_due_ = false;
+  bool step_asked_ = false;  // OnFlushStep will come
+  uint64_t used_bytes_ = 0;  // as of the last event
 
   uint64_t pulls_ = 0;
   uint64_t pushes_ = 0;

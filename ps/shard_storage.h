@@ -16,6 +16,8 @@
 
 namespace rowhouse {
 
+class DiskCache;
+
 struct ShardStorage {
   std::unique_ptr<DataDir> dir;  // null where storage is in memory
   ShardIdentity identity;        // as found in the directory
@@ -25,16 +27,20 @@ struct ShardStorage {
 };
 
 // RocksDB and POSIX files below `path`. Errors: see data_dir.h; each names the path.
+// `cache`: see rocks_disk_tier.h.
 absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
-                                              const ShardIdentity& identity);
+                                              const ShardIdentity& identity,
+                                              std::shared_ptr<DiskCache> cache = nullptr);
 
 // Fills `shard` with what is stored: bookkeeping, rows, then the log above the watermark; opens the
 // log for writing. `found` gets a line of what was read, for the server's log.
 absl::Status RestoreShard(const PushLogOptions& options, ShardStorage* storage, Shard* shard,
                           std::string* found);
 
-// Carries out jobs (effects.h). Threading: RunLogJob one at a time; RunFileJob one at a time.
+// Carries out jobs (effects.h). Threading: RunLogJob one at a time; RunFileJob one at a time;
+// RunReadJob from any thread.
 LogOutcome RunLogJob(const LogJob& job, PushLog* log);
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk);
+ReadOutcome RunReadJob(const ReadJob& job, const DiskTier* disk);
 
 }  // namespace rowhouse

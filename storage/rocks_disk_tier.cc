@@ -1,5 +1,6 @@
 #include "storage/rocks_disk_tier.h"
 
+#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
@@ -16,25 +17,38 @@
 #include "storage/disk_entries.h"
 
 namespace rowhouse {
+
+class DiskCache {
+ public:
+  std::shared_ptr<rocksdb::Cache> blocks;
+};
+
 namespace {
 
 namespace fs = std::filesystem;
 
-rocksdb::BlockBasedTableOptions TableOptions() {
+rocksdb::BlockBasedTableOptions TableOptions(const DiskCache* cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = 32 << 10;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  if (cache == nullptr) return table;
+  table.block_cache = cache->blocks;
+  table.block_size = 8 << 10;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
   return table;
 }
 
-rocksdb::Options DbOptions() {
+rocksdb::Options DbOptions(const DiskCache* cache) {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
   options.keep_log_file_num = 2;
   options.max_log_file_size = 4 << 20;
   return options;
@@ -179,14 +193,26 @@ class RocksDiskTier final : public DiskTier {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path) {
+// Not a strict limit: a strict one makes reads fail where the blocks in use fill it. What may go
+// beyond are the blocks of reads under way.
+std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes) {
+  rocksdb::LRUCacheOptions options;
+  options.capacity = bytes;
+  options.high_pri_pool_ratio = 0.5;
+  auto cache = std::make_shared<DiskCache>();
+  cache->blocks = rocksdb::NewLRUCache(options);
+  return cache;
+}
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
+                                                            std::shared_ptr<DiskCache> cache) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
   const std::string incoming = path + ".incoming";
   std::error_code error;
   fs::create_directories(path, error);
   if (error) return FileError("create", path, error);
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(), path, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(cache.get()), path, &db);
   if (!status.ok()) return RocksError("open", path, status);
   auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::unique_ptr<rocksdb::DB>(db));
   // Only now: the open database's lock keeps others out.

@@ -105,6 +105,11 @@ absl::StatusOr<Generation> RowGeneration(std::string_view value) {
   return Generation(ReadRaw<uint32_t>(value, 4));
 }
 
+absl::StatusOr<Lsn> RowLsn(std::string_view value) {
+  RETURN_IF_ERROR(CheckValueHeader(value));
+  return Lsn(ReadRaw<uint64_t>(value, 8));
+}
+
 absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byte* row) {
   RETURN_IF_ERROR(CheckValueHeader(value));
   if (value.size() != kValueHeaderBytes + layout.value_bytes()) {
@@ -115,6 +120,12 @@ absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byt
   RowLayout::Header(row).lsn = Lsn(ReadRaw<uint64_t>(value, 8));
   std::memcpy(RowLayout::Weights(row), value.data() + kValueHeaderBytes, layout.value_bytes());
   return absl::OkStatus();
+}
+
+DiskEntry RowsLsnEntry(Lsn lsn) {
+  DiskEntry entry{MetaKey(kRowsLsnName), ""};
+  AppendRaw(entry.value, lsn.value());
+  return entry;
 }
 
 std::string MetaKey(std::string_view name) { return StrCat(kMetaPrefix, name); }

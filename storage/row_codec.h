@@ -31,9 +31,14 @@ absl::StatusOr<RowKey> DecodeRowKey(std::string_view bytes);
 DiskEntry EncodeRow(TableId table, const RowLayout& layout, const std::byte* row);
 // Format and generation of a stored value, to find out whether it is still wanted.
 absl::StatusOr<Generation> RowGeneration(std::string_view value);
+absl::StatusOr<Lsn> RowLsn(std::string_view value);
 // Fills lsn, weights and state of `row`, and leaves its key. Errors: a value of another size
 // (named).
 absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byte* row);
+
+// Bookkeeping that goes along with a file of rows: none of them has an LSN above `lsn`.
+inline constexpr std::string_view kRowsLsnName = "rows_lsn";
+DiskEntry RowsLsnEntry(Lsn lsn);
 
 std::string MetaKey(std::string_view name);
 // First key behind all rows.

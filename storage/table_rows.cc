@@ -69,6 +69,23 @@ void TableRows::FindOrCreate(std::span<const Key> keys, std::span<std::byte*> ro
   }
 }
 
+uint64_t TableRows::used_bytes() const {
+  return row_count() * layout_.stride_bytes() + index_->resident_bytes();
+}
+
+std::byte* TableRows::Insert(Key key) {
+  std::byte* const row = index_->Insert(key);
+  RowLayout::Header(row) = {key, Lsn(0), generation_, 0};
+  return row;
+}
+
+void TableRows::Erase(std::byte* row) {
+  RowHeader& header = RowLayout::Header(row);
+  CHECK_EQ(header.flags & kRowDirty, 0u) << "key " << header.key;
+  CHECK_EQ(index_->Erase(header.key), row);
+  header.flags = kRowFree;
+}
+
 void TableRows::Gather(std::span<const Key> keys, float* out) const {
   const size_t weight_bytes = size_t{spec_.dim} * sizeof(float);
   std::array<std::byte*, kChunkKeys> rows;
@@ -92,11 +109,12 @@ uint64_t TableRows::Visit(uint64_t first, uint64_t rows_max,
   if (first >= end) return end;
   const uint64_t stop = first + std::min(rows_max, end - first);
   for (uint64_t number = first; number < stop; ++number) {
-    visit(slabs_->Row(static_cast<uint32_t>(number)));
+    std::byte* const row = slabs_->Row(static_cast<uint32_t>(number));
+    if ((RowLayout::Header(row).flags & kRowFree) == 0) visit(row);
   }
   return stop;
 }
 
-uint64_t TableRows::row_number_end() const { return slabs_->row_count(); }
+uint64_t TableRows::row_number_end() const { return slabs_->row_number_end(); }
 
 }  // namespace rowhouse
