@@ -1,5 +1,7 @@
 #include "ps/evictor.h"
 
+#include <algorithm>
+
 #include "common/fingerprint.h"
 #include "common/slot_map.h"
 
@@ -14,9 +16,9 @@ void Evictor::Run(uint64_t bytes_wanted, uint64_t rows_max, uint32_t file) {
   uint64_t freed = 0;
   for (uint64_t seen = 0; seen < rows_max && freed < bytes_wanted && !exhausted();) {
     TableRows& table = *tables_->all()[table_];
-    const uint64_t next = table.Visit(row_, kStrideRows, [&](std::byte* row) {
-      if (freed < bytes_wanted) freed += Look(table, row, file);
-    });
+    const uint64_t rows_wanted = (bytes_wanted - freed - 1) / table.layout().stride_bytes() + 1;
+    const uint64_t next = table.Visit(row_, std::min(rows_wanted, kStrideRows),
+                                      [&](std::byte* row) { freed += Look(table, row, file); });
     seen += next - row_;
     fruitless_ += next - row_;
     row_ = next;
@@ -42,6 +44,11 @@ uint64_t Evictor::Look(TableRows& table, std::byte* row, uint32_t file) {
   table.Erase(row);
   ++evicted_;
   return table.layout().stride_bytes();
+}
+
+bool Evictor::exhausted() const {
+  const uint64_t rows = RowsInAll();
+  return rows == 0 || fruitless_ >= rows + kStrideRows;  // a stride in which the last one went
 }
 
 uint64_t Evictor::RowsInAll() const {

@@ -25,7 +25,7 @@ class Evictor {
   void Run(uint64_t bytes_wanted, uint64_t rows_max, uint32_t file);
 
   // A whole round has found nothing to let go: only an event that frees rows can help.
-  bool exhausted() const { return fruitless_ >= RowsInAll(); }
+  bool exhausted() const;
   // There may be rows to let go again.
   void Renew() { fruitless_ = 0; }
 
