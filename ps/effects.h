@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "common/types.h"
 #include "common/wire/frame_builder.h"
-#include "storage/disk_tier.h"
+#include "storage/entry_buffer.h"
 #include "storage/push_log.h"
 
 namespace rowhouse {
@@ -45,9 +45,11 @@ struct LogOutcome {
   uint64_t log_bytes = 0;  // of all segments
 };
 
-// Sort the entries by key and ingest them; the outcome goes to Shard::OnFileDone.
+// Ingest the entries, sorted by key; the outcome goes to Shard::OnFileDone. Where they are rows, it
+// is first written down up to which LSN they have come: a start that leaves rows on disk must know.
 struct FileJob {
-  std::vector<DiskEntry>* entries = nullptr;
+  const EntryBuffer* entries = nullptr;
+  Lsn rows_lsn;  // 0: no rows
 };
 
 // Read rows of the disk tier; the outcome goes to Shard::OnRowsRead. Several may be under way; each

@@ -21,7 +21,7 @@ class Evictor {
   Evictor(const TableSet* tables, Residency* residency) : tables_(tables), residency_(residency) {}
 
   // Looks at up to about `rows_max` rows and lets rows of `bytes_wanted` or a little more go.
-  // `file`: of the flush that is under way (Flusher::file), 0 for none.
+  // `file`: of the flush that is under way (Flusher::file_mark), 0 for none.
   void Run(uint64_t bytes_wanted, uint64_t rows_max, uint32_t file);
 
   // A whole round has found nothing to let go: only an event that frees rows can help.

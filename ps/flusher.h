@@ -1,13 +1,21 @@
 // The fuzzy flush: dirty rows go to the disk tier in files, while requests go on in between.
 //
-// A flush that begins when record W is the last one applied visits every row once, in small steps;
-// what it finds dirty is copied into a file of at most file_rows rows. A file is written only after
-// the log is synced up to everything that its rows have seen. After the last one the bookkeeping is
-// written (watermark W, tables, clients), then the log may be trimmed through W. Rows may be ahead
-// of W: replay skips what they have. (The rule of ARIES's page LSN.) Each file also says up to
-// which LSN its rows have come, so that a start knows it without reading them all.
+// A flush that begins when record W is the last one applied visits every row, in small steps, and
+// notes those that are dirty; then it copies them, slot after slot, into files of about file_rows
+// rows. So the files of one flush follow each other in the order of their keys: the disk tier has
+// hardly anything to merge. A file is written only after the log is synced up to everything that
+// its rows have seen. After the last one the bookkeeping is written (watermark W, tables, clients),
+// then the log may be trimmed through W. Rows may be ahead of W: replay skips what they have. (The
+// rule of ARIES's page LSN.)
+//
+// A row that was copied is clean, but until its file is on disk it must not leave memory: its flags
+// name the file.
+//
+// At most round_rows rows are noted at a time; where there are more rows, the slots are flushed in
+// rounds, each of which visits every row anew.
 //
 // Threading: one shard, one thread.
+// Cost: 16 bytes for each row noted and the bytes of one file, while a flush runs.
 #pragma once
 
 #include <cstdint>
@@ -17,17 +25,20 @@
 
 #include "absl/status/status.h"
 #include "common/types.h"
+#include "ps/dirty_rows.h"
+#include "ps/effects.h"
 #include "ps/table_set.h"
-#include "storage/disk_tier.h"
+#include "storage/entry_buffer.h"
 
 namespace rowhouse {
 
 class Flusher {
  public:
   struct Options {
-    uint32_t step_rows = 2048;   // rows looked at in one step: a few hundred microseconds
-    uint32_t file_rows = 65536;  // rows in one file
-    uint64_t file_bytes = std::numeric_limits<uint64_t>::max();  // copied for one file
+    uint32_t step_rows = 2048;      // rows looked at in one step: a few hundred microseconds
+    uint32_t file_rows = 65536;     // rows in one file, a few more to end with a slot
+    uint32_t round_rows = 1 << 20;  // rows noted at a time
+    uint64_t file_bytes = std::numeric_limits<uint64_t>::max();  // of one file, likewise
   };
   // Entries of the bookkeeping for a given watermark.
   using Bookkeeping = std::function<std::vector<DiskEntry>(Lsn watermark)>;
@@ -36,7 +47,7 @@ class Flusher {
     kNothing,   // idle, or waiting for a file job
     kStep,      // call Step again soon
     kSync,      // wait until the log is synced through sync_lsn(), then call Synced
-    kFile,      // carry out a file job with entries(), then call FileDone
+    kFile,      // carry out job(), then call FileDone
     kFinished,  // watermark() is on disk
   };
 
@@ -46,10 +57,10 @@ class Flusher {
   bool running() const { return phase_ != Phase::kIdle; }
   Lsn watermark() const { return watermark_; }
   Lsn sync_lsn() const { return sync_lsn_; }
-  std::vector<DiskEntry>* entries() { return &entries_; }
-  // The mark in the flags of rows that are in a file which is not on disk yet; 0 for none.
-  uint32_t file() const { return entries_.empty() ? 0 : file_; }
-  uint64_t copied_bytes() const { return copied_bytes_; }
+  FileJob job() const { return {&file_, bookkeeping_written_ ? Lsn(0) : sync_lsn_}; }
+  // The mark in the flags of rows whose file is not on disk yet; 0 where there are none.
+  uint32_t file_mark() const { return file_.empty() ? 0 : file_mark_; }
+  uint64_t copied_bytes() const { return file_bytes_; }
 
   // REQUIRES: !running().
   Next Begin(Lsn last_applied);
@@ -61,14 +72,16 @@ class Flusher {
   Next Retry() const { return phase_ == Phase::kFile ? Next::kFile : Next::kNothing; }
 
  private:
-  enum class Phase { kIdle, kCollect, kSync, kFile };
+  enum class Phase { kIdle, kCount, kNote, kCopy, kSync, kFile };
 
-  void CollectRows();
-  void CloseFile();
-  bool FileIsFull() const {
-    return entries_.size() >= options_.file_rows || copied_bytes_ >= options_.file_bytes;
-  }
-  bool Exhausted() const { return table_ == tables_->all().size(); }
+  // One step over the rows; true when all have been visited.
+  template <typename Visitor>
+  bool VisitDirty(Visitor visit);
+  void BeginRound();
+  void CopyRows();
+  void CopyRow(const DirtyRows::Ref& ref);
+  bool FileIsFull() const;
+  bool RoundIsCopied() const { return slot_rows_.empty() && next_slot_ == round_end_; }
 
   Options options_;
   const TableSet* tables_;
@@ -79,10 +92,15 @@ class Flusher {
   Lsn sync_lsn_;
   size_t table_ = 0;  // position in the visit
   uint64_t row_ = 0;
+  std::vector<uint32_t> counts_;  // dirty rows of each slot; empty where one round is enough
+  uint32_t next_slot_ = 0;        // to be copied
+  uint32_t round_end_ = 0;        // the first slot that is not of this round
+  DirtyRows dirty_;               // of this round
+  std::vector<DirtyRows::Ref> slot_rows_;  // of the slot that is being copied
   bool bookkeeping_written_ = false;
-  std::vector<DiskEntry> entries_;
-  uint64_t copied_bytes_ = 0;
-  uint32_t file_ = 1;  // 1 to 255, then 1 again: rows of so old a file have long been on disk
+  EntryBuffer file_;
+  uint64_t file_bytes_ = 0;
+  uint32_t file_mark_ = 1;  // 1 to 255, then 1 again: a file of so old a mark has long been on disk
 };
 
 }  // namespace rowhouse

@@ -52,14 +52,17 @@ Shard::Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
       kernel_(kernel),
       counters_(counters),
       map_(identity.shard_count),
-      flusher_({limits.flush_step_rows, limits.flush_file_rows, FlushFileBytes(limits)}, &tables_,
-               [this](Lsn watermark) { return Bookkeeping(watermark); }),
+      flusher_({.step_rows = limits.flush_step_rows,
+                .file_rows = limits.flush_file_rows,
+                .file_bytes = FlushFileBytes(limits)},
+               &tables_, [this](Lsn watermark) { return Bookkeeping(watermark); }),
       residency_({limits.read_job_keys, limits.read_jobs_max}),
       evictor_(&tables_, &residency_) {}
 
 void Shard::Started(Lsn next, uint64_t log_bytes) {
   log_.Start(next, log_bytes);
   log_bytes_ = log_bytes;
+  if (budgeted()) EvictAtStart();
 }
 
 void Shard::OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
@@ -387,7 +390,7 @@ void Shard::Carry(Flusher::Next next, Effects* effects) {
       if (log_.synced() >= flusher_.sync_lsn()) Carry(flusher_.Synced(log_.synced()), effects);
       break;
     case Flusher::Next::kFile:
-      effects->file_job = FileJob{flusher_.entries()};
+      effects->file_job = flusher_.job();
       break;
     case Flusher::Next::kFinished:
       watermark_ = flusher_.watermark();
@@ -442,6 +445,7 @@ std::vector<Counter> Shard::Counters() const {
                                    {"log_bytes", log_bytes_},
                                    {"log_buffered_bytes", log_.buffered_bytes()},
                                    {"flushes", flushes_}};
+  event_times_.AppendTo(&counters);
   counters_->AppendTo(&counters);
   return counters;
 }

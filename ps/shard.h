@@ -4,7 +4,7 @@
 // socket, a thread or a disk.
 //
 //   Shard shard(identity, limits, kernel, &counters);
-//   ... RestoreMeta, RestoreRow, Replay as recovery.h does ...
+//   ... RestoreMeta, RestoreRows, Replay as RestoreShard does (shard_storage.h) ...
 //   shard.Started(next_lsn, log_bytes);
 //   shard.OnRequest(session, frame, now_ms, &effects);
 //
@@ -12,6 +12,7 @@
 // Errors: a refused request gets an error answer and changes nothing.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,6 +29,7 @@
 #include "common/wire/frame.h"
 #include "ps/client_table.h"
 #include "ps/effects.h"
+#include "ps/event_times.h"
 #include "ps/evictor.h"
 #include "ps/flusher.h"
 #include "ps/log_queue.h"
@@ -39,6 +41,7 @@
 #include "ps/table_set.h"
 #include "ps/waiting_requests.h"
 #include "storage/data_dir.h"
+#include "storage/row_batch.h"
 
 namespace rowhouse {
 
@@ -52,23 +55,26 @@ class Shard {
 
   // Start, in this order: bookkeeping, rows, log records above the watermark, Started.
   absl::Status RestoreMeta(std::string_view name, std::string_view value);
-  absl::Status RestoreRow(std::string_view disk_key, std::string_view value);
-  absl::Status Replay(const LogRecord& record);
+  absl::Status RestoreRows(const RowBatch& batch);
+  // The number of rows that the record pushes.
+  absl::StatusOr<uint64_t> Replay(const LogRecord& record);
   void Started(Lsn next, uint64_t log_bytes);
 
-  // Start under a memory budget (shard_budget.cc). Rows come in slot order; when they fill the
-  // budget, the rest stays on disk: all of `slot` and of those behind it counts as incomplete.
+  // Start under a memory budget (shard_budget.cc): rows that find no room stay on disk.
+  bool budgeted() const { return limits_.memory_bytes_max > 0; }
   bool HasRoomForRows() const;
-  void LeaveOnDisk(SlotId slot);
-  // Of a row that stays on disk, where no file said up to which LSN its rows have come.
+  // Some rows of these slots were not restored.
+  void LeaveOnDisk(SlotRange slots);
+  // Whether highest_row_lsn() speaks of rows on disk, too; otherwise NoteRowsOnDisk must tell.
   bool knows_rows_lsn() const { return knows_rows_lsn_; }
-  absl::Status NoteRowOnDisk(std::string_view value);
-  // Keys of the disk tier that a record changes and memory does not have; RestoreRow takes them in.
+  void NoteRowsOnDisk(Lsn highest) { highest_row_lsn_ = std::max(highest_row_lsn_, highest); }
+  // Keys of the disk tier that a record changes and memory does not have.
   std::vector<std::string> MissingRows(const LogRecord& record) const;
+  absl::Status RestoreRow(std::string_view disk_key, std::string_view value);
   // Ends each replayed record: where memory is over the budget, changed rows are written by
-  // `write`, which sorts and ingests them, then clean ones go. REQUIRES: the log is synced.
-  using WriteEntries = std::function<absl::Status(std::vector<DiskEntry>* entries)>;
-  absl::Status KeepBudgetInReplay(Lsn replayed, const WriteEntries& write);
+  // `write`, then clean ones go. REQUIRES: `write` sees to it that the log is synced first.
+  using WriteFile = std::function<absl::Status(const FileJob& job)>;
+  absl::Status KeepBudgetInReplay(Lsn replayed, const WriteFile& write);
   Lsn watermark() const { return watermark_; }
   Lsn highest_row_lsn() const { return highest_row_lsn_; }
 
@@ -91,6 +97,9 @@ class Shard {
            (log_.buffered_bytes() + log_.waiting_bytes() > limits_.log_buffer_bytes_max ||
             MemoryCongested());
   }
+
+  // How long the event that has just been handled took, by whoever has a clock.
+  void NoteEventTime(EventKind kind, uint64_t micros) { event_times_.Note(kind, micros); }
 
   const TableSet& tables() const { return tables_; }
   const ShardIdentity& identity() const { return identity_; }
@@ -129,7 +138,6 @@ class Shard {
                      Effects* effects);
 
   // shard_budget.cc: what a memory budget brings along. None of it is called without one.
-  bool budgeted() const { return limits_.memory_bytes_max > 0; }
   template <typename View>
   static std::vector<RowsOfTable> RowsOf(const View& view, std::span<TableRows* const> tables);
   bool MustRead(std::span<const RowsOfTable> rows) const { return !residency_.AllKnown(rows); }
@@ -153,12 +161,13 @@ class Shard {
   bool MemoryFlushDue() const;
   bool MemoryCongested() const;
   void PumpBudget(Effects* effects);
+  void EvictAtStart();
   absl::Status CheckPushHeader(const PushHeader& header) const;
   absl::StatusOr<CheckedPush> CheckPush(const PushView& push);
   Lsn ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
                 uint64_t now_ms);
   Lsn LogServerRecord(RecordType type, std::vector<std::byte> body, uint64_t now_ms);
-  absl::Status ReplayPush(const LogRecord& record);
+  absl::StatusOr<uint64_t> ReplayPush(const LogRecord& record);
   absl::Status ReplaySection(const PushSection& section, float effective_learning_rate, Lsn lsn);
 
   static Answer AnswerTo(SessionId session, const ReceivedFrame& request, OutFrame frame);
@@ -205,6 +214,7 @@ class Shard {
   uint64_t rows_pulled_ = 0;
   uint64_t rows_pushed_ = 0;
   uint64_t flushes_ = 0;
+  EventTimes event_times_;
 };
 
 }  // namespace rowhouse

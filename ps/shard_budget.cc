@@ -203,7 +203,7 @@ void Shard::PumpBudget(Effects* effects) {
   }
   used_bytes_ = UsedBytes();
   if (used_bytes_ > evict_above_bytes()) {
-    evictor_.Run(used_bytes_ - evict_above_bytes(), limits_.evict_step_rows, flusher_.file());
+    evictor_.Run(used_bytes_ - evict_above_bytes(), limits_.evict_step_rows, flusher_.file_mark());
     used_bytes_ = UsedBytes();
   }
   evict_step_due_ = used_bytes_ > evict_above_bytes() && !evictor_.exhausted();
@@ -213,15 +213,19 @@ bool Shard::HasRoomForRows() const {
   return !budgeted() || UsedBytes() < limits_.memory_bytes_max / 8 * 7;
 }
 
-void Shard::LeaveOnDisk(SlotId slot) {
-  for (uint32_t i = slot.value(); i < kSlotCount; ++i) {
-    residency_.MarkIncomplete(SlotId(static_cast<uint16_t>(i)));
+void Shard::LeaveOnDisk(SlotRange slots) {
+  for (uint32_t slot = slots.first; slot < std::min(slots.end, kSlotCount); ++slot) {
+    residency_.MarkIncomplete(SlotId(static_cast<uint16_t>(slot)));
   }
 }
 
-absl::Status Shard::NoteRowOnDisk(std::string_view value) {
-  ASSIGN_OR_RETURN(const Lsn lsn, RowLsn(value));
-  highest_row_lsn_ = std::max(highest_row_lsn_, lsn);
+absl::Status Shard::RestoreRow(std::string_view disk_key, std::string_view value) {
+  ASSIGN_OR_RETURN(const RowKey key, DecodeRowKey(disk_key));
+  ASSIGN_OR_RETURN(const Generation generation, RowGeneration(value));
+  TableRows* const table = tables_.Find(key.table);
+  if (table == nullptr || table->generation() != generation) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::span<const std::byte> bytes, LoadValue(value, table->layout()));
+  table->Load({&key.key, 1}, bytes);
   return absl::OkStatus();
 }
 
@@ -241,26 +245,27 @@ std::vector<std::string> Shard::MissingRows(const LogRecord& record) const {
   return missing;
 }
 
-absl::Status Shard::KeepBudgetInReplay(Lsn replayed, const WriteEntries& write) {
+void Shard::EvictAtStart() {
+  evictor_.Renew();
+  const uint64_t used = UsedBytes();
+  if (used <= evict_above_bytes()) return;
+  evictor_.Run(used - evict_above_bytes(), std::numeric_limits<uint64_t>::max(), 0);
+}
+
+absl::Status Shard::KeepBudgetInReplay(Lsn replayed, const WriteFile& write) {
   if (!budgeted() || UsedBytes() <= evict_above_bytes()) return absl::OkStatus();
-  const auto evict = [&] {
-    evictor_.Renew();
-    const uint64_t used = UsedBytes();
-    if (used <= evict_above_bytes()) return;
-    evictor_.Run(used - evict_above_bytes(), std::numeric_limits<uint64_t>::max(), 0);
-  };
-  evict();
+  EvictAtStart();
   if (UsedBytes() <= evict_above_bytes() || DirtyBytes() == 0) return absl::OkStatus();
   flusher_.Begin(replayed);
   while (flusher_.running()) {
     while (flusher_.Step(replayed) == Flusher::Next::kStep) {
     }
     flusher_.Synced(replayed);
-    RETURN_IF_ERROR(write(flusher_.entries()));
+    RETURN_IF_ERROR(write(flusher_.job()));
     flusher_.FileDone(absl::OkStatus());
   }
   watermark_ = flusher_.watermark();
-  evict();
+  EvictAtStart();
   return absl::OkStatus();
 }
 

@@ -76,22 +76,15 @@ absl::Status Shard::RestoreMeta(std::string_view name, std::string_view value) {
                         " bytes is not known to this build"));
 }
 
-absl::Status Shard::RestoreRow(std::string_view disk_key, std::string_view value) {
-  ASSIGN_OR_RETURN(const RowKey key, DecodeRowKey(disk_key));
-  ASSIGN_OR_RETURN(const Generation generation, RowGeneration(value));
-  TableRows* table = tables_.Find(key.table);
-  if (table == nullptr || table->generation() != generation) return absl::OkStatus();
-  std::byte* row = nullptr;
-  table->FindOrCreate({&key.key, 1}, {&row, 1});
-  RETURN_IF_ERROR(DecodeRow(value, table->layout(), row));
-  RowHeader& header = RowLayout::Header(row);
-  header.generation = generation;
-  header.flags = 0;
-  highest_row_lsn_ = std::max(highest_row_lsn_, header.lsn);
+absl::Status Shard::RestoreRows(const RowBatch& batch) {
+  TableRows* table = tables_.Find(batch.table);
+  if (table == nullptr) return absl::OkStatus();
+  table->Load(batch.keys, batch.values);
+  highest_row_lsn_ = std::max(highest_row_lsn_, batch.highest_lsn);
   return absl::OkStatus();
 }
 
-absl::Status Shard::Replay(const LogRecord& record) {
+absl::StatusOr<uint64_t> Shard::Replay(const LogRecord& record) {
   switch (record.type) {
     case RecordType::kPush:
       return ReplayPush(record);
@@ -99,12 +92,12 @@ absl::Status Shard::Replay(const LogRecord& record) {
       ASSIGN_OR_RETURN(const TableRecord table, DecodeControl<TableRecord>(record.body));
       RETURN_IF_ERROR(Validate(table.spec));
       tables_.Create(table);
-      return absl::OkStatus();
+      return 0;
     }
     case RecordType::kOpenClient: {
       ASSIGN_OR_RETURN(const OpenClientRecord open, DecodeControl<OpenClientRecord>(record.body));
       clients_.Apply(open, record.arrival_ms);
-      return absl::OkStatus();
+      return 0;
     }
     default:
       break;
@@ -113,7 +106,7 @@ absl::Status Shard::Replay(const LogRecord& record) {
                         static_cast<uint16_t>(record.type), " is not known to this build"));
 }
 
-absl::Status Shard::ReplayPush(const LogRecord& record) {
+absl::StatusOr<uint64_t> Shard::ReplayPush(const LogRecord& record) {
   ASSIGN_OR_RETURN(const PushView push,
                    PushView::Parse(record.body, std::numeric_limits<uint64_t>::max()));
   ASSIGN_OR_RETURN(const std::vector<float> rates, RatesOf(record, push.section_count()));
@@ -123,7 +116,7 @@ absl::Status Shard::ReplayPush(const LogRecord& record) {
   const PushHeader& header = push.header();
   clients_.AddPush(header.client, header.incarnation, {header.sequence, header.first_shard},
                    record.lsn, header.unretried_below, record.arrival_ms);
-  return absl::OkStatus();
+  return push.row_count();
 }
 
 // A section of a table or generation that is gone has nothing left to change.

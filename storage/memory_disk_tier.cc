@@ -12,10 +12,12 @@ namespace {
 
 class MemoryDiskTier final : public DiskTier {
  public:
-  absl::Status Ingest(std::span<const DiskEntry> entries) override {
+  absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     RETURN_IF_ERROR(CheckDiskEntries(entries));
     const std::unique_lock lock(mutex_);
-    for (const DiskEntry& entry : entries) entries_.insert_or_assign(entry.key, entry.value);
+    for (const DiskEntryView& entry : entries) {
+      entries_.insert_or_assign(std::string(entry.key), entry.value);
+    }
     return absl::OkStatus();
   }
 

@@ -57,6 +57,9 @@ class TableRows {
   // Rows with kRowDirty, as told by those who set and clear it.
   uint64_t dirty_rows() const { return dirty_rows_; }
   void CountDirty(int64_t change) { dirty_rows_ += static_cast<uint64_t>(change); }
+  // Rows that come back from the disk tier, clean. values: lsn, weights and state of each key, one
+  // after another (row_layout.h, PutLoadValue). keys: unique; one that has a row already keeps it.
+  void Load(std::span<const Key> keys, std::span<const std::byte> values);
 
   // out: [n, dim]. Absent keys give their initial weights; nothing is created.
   void Gather(std::span<const Key> keys, float* out) const;

@@ -9,16 +9,23 @@
 
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "ps/restore_report.h"
 
 namespace rowhouse {
 namespace {
 
 // How long a stop waits for peers to take their last answers.
 constexpr uint32_t kFinishTimeoutMs = 2000;
+// Readers of a start: two keep one shard's thread busy with rows.
+constexpr uint32_t kRestoreThreads = 2;
 
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+double SecondsNow() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 std::string ShardPath(const ServerOptions& options, ShardId shard) {
@@ -39,9 +46,14 @@ absl::StatusOr<std::unique_ptr<ShardHost>> ShardHost::Open(const ShardIdentity& 
   ASSIGN_OR_RETURN(ShardStorage storage, OpenStorage(identity, *context));
   auto shard = std::make_unique<Shard>(storage.identity, context->options.limits,
                                        SupportedAdagradKernels().back().kernel, &context->refusals);
+  const std::string who = StrCat("shard ", identity.shard.value(), " of ", identity.shard_count);
+  RestoreReport report(who, SecondsNow, [](std::string_view line) { LOG(INFO) << line; });
+  RestoreOptions restore(context->options.log);
+  restore.threads = kRestoreThreads;
+  restore.observe = [&](const RestoreProgress& progress) { report.Note(progress); };
   std::string found;
-  RETURN_IF_ERROR(RestoreShard(context->options.log, &storage, shard.get(), &found));
-  LOG(INFO) << "shard " << identity.shard << " of " << identity.shard_count << ": " << found;
+  RETURN_IF_ERROR(RestoreShard(restore, &storage, shard.get(), &found));
+  LOG(INFO) << who << ": " << found;
   return std::unique_ptr<ShardHost>(new ShardHost(std::move(storage), std::move(shard), context));
 }
 
@@ -85,21 +97,27 @@ void ShardHost::Adopt(StreamSocket socket, FrameReader reader, std::unique_ptr<C
 }
 
 template <typename Event>
-void ShardHost::Handle(Event event) {
+void ShardHost::Handle(EventKind kind, Event event) {
   const bool was_congested = congested();
+  const auto began = std::chrono::steady_clock::now();
   Effects effects;
   event(&effects);
   Perform(std::move(effects));
+  const auto took = std::chrono::steady_clock::now() - began;
+  shard_->NoteEventTime(
+      kind,
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
   if (was_congested && !congested()) ResumeSessions();
 }
 
 void ShardHost::OnRequest(SessionId session, const ReceivedFrame& frame) {
-  Handle([&](Effects* effects) { shard_->OnRequest(session, frame, NowMs(), effects); });
+  Handle(EventKind::kRequest,
+         [&](Effects* effects) { shard_->OnRequest(session, frame, NowMs(), effects); });
 }
 
 void ShardHost::Forget(SessionId session) {
   sessions_.erase(session);
-  Handle([&](Effects* effects) { shard_->OnSessionClosed(session, effects); });
+  Handle(EventKind::kOther, [&](Effects* effects) { shard_->OnSessionClosed(session, effects); });
 }
 
 void ShardHost::Perform(Effects effects) {
@@ -115,7 +133,9 @@ void ShardHost::Perform(Effects effects) {
   if (effects.file_job.has_value()) RunFile(*effects.file_job);
   for (ReadJob& job : effects.read_jobs) RunRead(std::move(job));
   if (effects.flush_step) {
-    asio::post(loop_, [this] { Handle([this](Effects* e) { shard_->OnFlushStep(e); }); });
+    asio::post(loop_, [this] {
+      Handle(EventKind::kFlushStep, [this](Effects* e) { shard_->OnFlushStep(e); });
+    });
   }
   if (effects.retry) RetryLater();
   if (effects.stopped) Finish();
@@ -126,7 +146,7 @@ void ShardHost::RunLog(LogJob job) {
     LogOutcome outcome = RunLogJob(job, storage_.log.get());
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       NoteFailure(outcome.status, "push log");
-      Handle([&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
+      Handle(EventKind::kLogDone, [&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
     });
   });
 }
@@ -136,7 +156,7 @@ void ShardHost::RunFile(FileJob job) {
     absl::Status status = RunFileJob(job, storage_.disk.get());
     asio::post(loop_, [this, status = std::move(status)] {
       NoteFailure(status, "rows");
-      Handle([&](Effects* effects) { shard_->OnFileDone(status, effects); });
+      Handle(EventKind::kFileDone, [&](Effects* effects) { shard_->OnFileDone(status, effects); });
     });
   });
 }
@@ -146,7 +166,7 @@ void ShardHost::RunRead(ReadJob job) {
   asio::post(context_->read_pool, [this, job = std::move(job)] {
     ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
     asio::post(loop_, [this, outcome = std::move(outcome)] {
-      Handle([&](Effects* effects) { shard_->OnRowsRead(outcome, effects); });
+      Handle(EventKind::kRowsRead, [&](Effects* effects) { shard_->OnRowsRead(outcome, effects); });
     });
   });
 }
@@ -162,7 +182,7 @@ void ShardHost::NoteFailure(const absl::Status& status, const char* what) {
 void ShardHost::RetryLater() {
   retry_timer_.expires_after(std::chrono::milliseconds(context_->options.retry_ms));
   retry_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) Handle([this](Effects* effects) { shard_->OnRetry(effects); });
+    if (!error) Handle(EventKind::kOther, [this](Effects* effects) { shard_->OnRetry(effects); });
   });
 }
 
@@ -177,7 +197,7 @@ void ShardHost::BeginStop() {
     stop_timer_.async_wait([this](boost::system::error_code error) {
       if (!error) GiveUp();
     });
-    Handle([this](Effects* effects) { shard_->OnStop(effects); });
+    Handle(EventKind::kOther, [this](Effects* effects) { shard_->OnStop(effects); });
   });
 }
 

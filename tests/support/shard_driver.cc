@@ -43,7 +43,7 @@ ShardDriver::ShardDriver(Options options) : options_(options) {
   storage_.files = std::make_unique<MemoryLogFiles>();
 }
 
-absl::Status ShardDriver::Start() {
+absl::Status ShardDriver::Start(const RestoreOptions& restore) {
   shard_ = std::make_unique<Shard>(options_.identity, options_.limits,
                                    SupportedAdagradKernels().back().kernel, &counters_);
   log_job_.reset();
@@ -51,7 +51,7 @@ absl::Status ShardDriver::Start() {
   read_jobs_.clear();
   flush_step_ = retry_ = stopped_ = false;
   std::string found;
-  return RestoreShard(PushLogOptions(), &storage_, shard_.get(), &found);
+  return RestoreShard(restore, &storage_, shard_.get(), &found);
 }
 
 bool ShardDriver::Stop() {

@@ -54,7 +54,7 @@ class ShardDriver {
   explicit ShardDriver(Options options);
 
   // Brings the shard up from what the storage holds; also after Stop or Crash.
-  absl::Status Start();
+  absl::Status Start(const RestoreOptions& restore = {});
   // An orderly stop: true when the shard reported that everything is written.
   bool Stop();
   // The shard is gone; written bytes stay.
