@@ -56,17 +56,20 @@ Shard::Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
                 .file_rows = limits.flush_file_rows,
                 .file_bytes = FlushFileBytes(limits)},
                &tables_, [this](Lsn watermark) { return Bookkeeping(watermark); }),
+      checkpointer_(limits.checkpoint_timeout_ms),
       residency_({limits.read_job_keys, limits.read_jobs_max}),
       evictor_(&tables_, &residency_) {}
 
 void Shard::Started(Lsn next, uint64_t log_bytes) {
   log_.Start(next, log_bytes);
   log_bytes_ = log_bytes;
+  trim_requested_ = watermark_;
   if (budgeted()) EvictAtStart();
 }
 
 void Shard::OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
                       Effects* effects) {
+  checkpointer_.ExpireAt(now_ms);
   if (waiting_.Has(session) && !stopping_) {
     waiting_.Add(session, frame, now_ms);
     return Pump(effects);
@@ -100,6 +103,22 @@ absl::Status Shard::Dispatch(SessionId session, const ReceivedFrame& frame, uint
       return HandleOpenClient(session, frame, now_ms, effects);
     case Op::kStats:
       return HandleStats(session, frame, effects);
+    case Op::kRenewClient:
+      return HandleRenewClient(session, frame, now_ms, effects);
+    case Op::kCloseMark:
+      return HandleCloseMark(session, frame, now_ms, effects);
+    case Op::kLeaveClient:
+      return HandleLeaveClient(session, frame, now_ms, effects);
+    case Op::kAnnounceMark:
+      return HandleAnnounceMark(session, frame, now_ms, effects);
+    case Op::kPrepareCheckpoint:
+      return HandlePrepareCheckpoint(session, frame, now_ms, effects);
+    case Op::kCheckpointStatus:
+      return HandleCheckpointStatus(session, frame, now_ms, effects);
+    case Op::kPublishCheckpoint:
+      return HandlePublishCheckpoint(session, frame, now_ms, effects);
+    case Op::kAbandonCheckpoint:
+      return HandleAbandonCheckpoint(session, frame, effects);
     default:
       return Refuse(RefusalReason::kUnknownOp, "operation ", frame.header.op,
                     " is not known to this server");
@@ -140,7 +159,7 @@ absl::StatusOr<std::vector<TableRows*>> Shard::CheckPull(const PullView& pull) c
 void Shard::AnswerPull(SessionId session, const ReceivedFrame& frame, const PullView& pull,
                        std::span<TableRows* const> tables, Effects* effects) {
   FrameBuilder answer(PullAnswerBytes(pull));
-  PullAnswerHeader header{log_.last_lsn(), Mark(0), static_cast<uint32_t>(pull.row_count()), 0};
+  PullAnswerHeader header{log_.last_lsn(), announced_, static_cast<uint32_t>(pull.row_count()), 0};
   std::memcpy(answer.body().data(), &header, sizeof(header));
   auto* out = reinterpret_cast<float*>(answer.body().data() + sizeof(header));
   for (uint32_t i = 0; i < pull.section_count(); ++i) {
@@ -161,7 +180,7 @@ absl::Status Shard::HandlePush(SessionId session, const ReceivedFrame& frame, ui
   RETURN_IF_ERROR(CheckPushHeader(header));
   ASSIGN_OR_RETURN(const CheckedPush checked, CheckPush(push));
   std::optional<Lsn> applied;
-  RETURN_IF_ERROR(AdmitPush(header, &applied).status());
+  ASSIGN_OR_RETURN(KnownClient * client, AdmitPush(header, &applied));
   if (budgeted() && !applied.has_value()) {
     RETURN_IF_ERROR(CheckMemoryAccepts());
     std::vector<RowsOfTable> rows = RowsOf(push, checked.tables);
@@ -170,28 +189,18 @@ absl::Status Shard::HandlePush(SessionId session, const ReceivedFrame& frame, ui
       return absl::OkStatus();
     }
   }
-  FinishPush(session, frame, push, checked, applied, now_ms, effects);
+  FinishPush(session, frame, push, checked, client, applied, now_ms, effects);
   return absl::OkStatus();
 }
 
-absl::StatusOr<KnownClient*> Shard::AdmitPush(const PushHeader& header,
-                                              std::optional<Lsn>* applied) {
-  ASSIGN_OR_RETURN(KnownClient * client, clients_.FindOpen(header.client, header.incarnation));
-  const PartId part{header.sequence, header.first_shard};
-  *applied = client->window.Find(part);
-  if (applied->has_value()) return client;
-  RETURN_IF_ERROR(client->window.CheckNew(part, header.unretried_below, limits_.dedup_entries_max));
-  RETURN_IF_ERROR(CheckLogAccepts());
-  return client;
-}
-
 void Shard::FinishPush(SessionId session, const ReceivedFrame& frame, const PushView& push,
-                       const CheckedPush& checked, std::optional<Lsn> applied, uint64_t now_ms,
-                       Effects* effects) {
+                       const CheckedPush& checked, KnownClient* client, std::optional<Lsn> applied,
+                       uint64_t now_ms, Effects* effects) {
+  clients_.Heard(client, now_ms);
   const Lsn lsn = applied.has_value() ? *applied : ApplyPush(push, frame, checked, now_ms);
   duplicate_pushes_ += applied.has_value();
   AnswerWhenDurable(session, frame,
-                    PushAnswerFrame(frame.header.request_id, lsn, Mark(0), applied.has_value()),
+                    PushAnswerFrame(frame.header.request_id, lsn, announced_, applied.has_value()),
                     lsn, checked.durability, effects);
 }
 
@@ -241,6 +250,7 @@ absl::StatusOr<Shard::CheckedPush> Shard::CheckPush(const PushView& push) {
 // Log, then apply: the record is in the bounded buffer before the first row changes.
 Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
                      uint64_t now_ms) {
+  RaiseMark(push.header().mark, now_ms);
   const std::vector<float> rates = EffectiveLearningRates(push, checked.tables);
   LogRecord record;
   record.type = RecordType::kPush;
@@ -255,9 +265,7 @@ Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const Che
   for (uint32_t i = 0; i < push.section_count(); ++i) {
     ApplySection(*checked.tables[i], push.section(i), rates[i], lsn, kernel_);
   }
-  const PushHeader& header = push.header();
-  clients_.AddPush(header.client, header.incarnation, {header.sequence, header.first_shard}, lsn,
-                   header.unretried_below, now_ms);
+  clients_.AddPush(DescribePush(push.header(), lsn, now_ms));
   ++pushes_;
   rows_pushed_ += push.row_count();
   return lsn;
@@ -277,35 +285,6 @@ absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& fr
   AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer),
                     log_.last_lsn(), Durability::kLog, effects);
-  return absl::OkStatus();
-}
-
-absl::Status Shard::HandleQueryClient(SessionId session, const ReceivedFrame& frame,
-                                      Effects* effects) {
-  ASSIGN_OR_RETURN(const QueryClient request, DecodeControl<QueryClient>(frame.body));
-  const QueryClientAnswer answer{clients_.HighestIncarnation(request.client), Mark(0), Step(0)};
-  effects->answers.push_back(AnswerTo(
-      session, frame, MakeControlFrame(Op::kQueryClientAnswer, frame.header.request_id, answer)));
-  return absl::OkStatus();
-}
-
-absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
-                                     Effects* effects) {
-  ASSIGN_OR_RETURN(const OpenClient request, DecodeControl<OpenClient>(frame.body));
-  RETURN_IF_ERROR(CheckLogAccepts());
-  ASSIGN_OR_RETURN(
-      const OpenClientRecord record,
-      clients_.MakeOpen(request, now_ms, limits_.client_retention_ms, limits_.clients_max));
-  const Lsn lsn = LogServerRecord(RecordType::kOpenClient, EncodeControl(record), now_ms);
-  clients_.Apply(record, now_ms);
-
-  ASSIGN_OR_RETURN(const KnownClient* client,
-                   clients_.FindOpen(request.client, request.incarnation));
-  const OpenClientAnswer answer{client->window.floor(), client->window.AppliedSequences(), Mark(0),
-                                Step(0)};
-  AnswerWhenDurable(session, frame,
-                    MakeControlFrame(Op::kOpenClientAnswer, frame.header.request_id, answer), lsn,
-                    Durability::kLog, effects);
   return absl::OkStatus();
 }
 
@@ -348,6 +327,7 @@ void Shard::OnLogDone(const LogOutcome& outcome, Effects* effects) {
   log_bytes_ = outcome.log_bytes;
   log_failed_ = !outcome.status.ok();
   effects->retry |= log_failed_;
+  checkpointer_.OnSynced(log_.synced());
   Carry(flusher_.Synced(log_.synced()), effects);
   Pump(effects);
 }
@@ -357,6 +337,7 @@ void Shard::OnFileDone(const absl::Status& status, Effects* effects) {
   write_failure_ = std::string(status.message());
   effects->retry |= file_failed_;
   evictor_.Renew();
+  if (file_failed_) checkpointer_.OnFlushFailed(status);
   Carry(flusher_.FileDone(status), effects);
   Pump(effects);
 }
@@ -375,6 +356,7 @@ void Shard::OnRetry(Effects* effects) {
 
 void Shard::OnStop(Effects* effects) {
   stopping_ = true;
+  checkpointer_.OnStop();
   Pump(effects);
 }
 
@@ -394,13 +376,15 @@ void Shard::Carry(Flusher::Next next, Effects* effects) {
       break;
     case Flusher::Next::kFinished:
       watermark_ = flusher_.watermark();
-      log_.RequestTrim(watermark_);
+      checkpointer_.OnFlushFinished();
       ++flushes_;
       break;
   }
 }
 
 bool Shard::FlushDue() const {
+  if (checkpointer_.HoldsFlush()) return false;
+  if (checkpointer_.WantsFlush()) return true;
   if (watermark_ == log_.last_lsn()) return false;
   return stopping_ || log_.appended_bytes() - flushed_log_bytes_ > limits_.flush_log_bytes ||
          (budgeted() && MemoryFlushDue());
@@ -410,14 +394,17 @@ void Shard::Pump(Effects* effects) {
   if (budgeted()) PumpBudget(effects);
   if (!flusher_.running() && FlushDue()) {
     flushed_log_bytes_ = log_.appended_bytes();
+    flush_mark_ = announced_;
+    checkpointer_.OnFlushBegun();
     Carry(flusher_.Begin(log_.last_lsn()), effects);
   }
+  PumpCheckpoint(effects);
   if (!log_failed_ && !effects->log_job.has_value()) effects->log_job = log_.NextJob();
   if ((flush_step_due_ || evict_step_due_) && !step_asked_) {
     effects->flush_step = step_asked_ = true;
   }
-  effects->stopped |=
-      stopping_ && waiting_.size() == 0 && log_.idle() && !flusher_.running() && !FlushDue();
+  effects->stopped |= stopping_ && waiting_.size() == 0 && log_.idle() && !flusher_.running() &&
+                      !FlushDue() && checkpointer_.idle();
 }
 
 std::vector<Counter> Shard::Counters() const {

@@ -126,11 +126,11 @@ absl::Status Shard::DoWaiting(const WaitingRequest& request, bool* must_pin, Eff
   }
   ASSIGN_OR_RETURN(const PushView push, PushView::Parse(frame.body, limits_.keys_per_request_max));
   std::optional<Lsn> applied;
-  RETURN_IF_ERROR(AdmitPush(push.header(), &applied).status());
+  ASSIGN_OR_RETURN(KnownClient * client, AdmitPush(push.header(), &applied));
   if (!applied.has_value()) RETURN_IF_ERROR(CheckMemoryAccepts());
   *must_pin = !applied.has_value() && request.pin == 0;
   if (*must_pin) return absl::OkStatus();
-  FinishPush(request.session, frame, push, checked, applied, request.arrival_ms, effects);
+  FinishPush(request.session, frame, push, checked, client, applied, request.arrival_ms, effects);
   return absl::OkStatus();
 }
 
@@ -256,6 +256,7 @@ absl::Status Shard::KeepBudgetInReplay(Lsn replayed, const WriteFile& write) {
   if (!budgeted() || UsedBytes() <= evict_above_bytes()) return absl::OkStatus();
   EvictAtStart();
   if (UsedBytes() <= evict_above_bytes() || DirtyBytes() == 0) return absl::OkStatus();
+  flush_mark_ = announced_;
   flusher_.Begin(replayed);
   while (flusher_.running()) {
     while (flusher_.Step(replayed) == Flusher::Next::kStep) {

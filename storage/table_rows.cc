@@ -20,6 +20,7 @@ constexpr size_t kChunkKeys = 64;
 constexpr size_t kCacheLineBytes = 64;
 constexpr size_t kPrefetchBytesMax = 1024;  // beyond it the hardware has seen the pattern
 constexpr size_t kRowsAhead = 4;
+constexpr uint64_t kHeadersAhead = 8;
 
 uint32_t StateFloats(const TableSpec& spec) {
   CHECK(spec.optimizer == OptimizerKind::kAdagrad);
@@ -127,6 +128,8 @@ uint64_t TableRows::Visit(uint64_t first, uint64_t rows_max,
   if (first >= end) return end;
   const uint64_t stop = first + std::min(rows_max, end - first);
   for (uint64_t number = first; number < stop; ++number) {
+    __builtin_prefetch(
+        slabs_->Row(static_cast<uint32_t>(std::min(number + kHeadersAhead, end - 1))));
     std::byte* const row = slabs_->Row(static_cast<uint32_t>(number));
     if ((RowLayout::Header(row).flags & kRowFree) == 0) visit(row);
   }

@@ -132,6 +132,7 @@ void ShardHost::Perform(Effects effects) {
   if (effects.log_job.has_value()) RunLog(*effects.log_job);
   if (effects.file_job.has_value()) RunFile(*effects.file_job);
   for (ReadJob& job : effects.read_jobs) RunRead(std::move(job));
+  if (effects.checkpoint_job.has_value()) RunCheckpoint(*effects.checkpoint_job);
   if (effects.flush_step) {
     asio::post(loop_, [this] {
       Handle(EventKind::kFlushStep, [this](Effects* e) { shard_->OnFlushStep(e); });
@@ -167,6 +168,19 @@ void ShardHost::RunRead(ReadJob job) {
     ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       Handle(EventKind::kRowsRead, [&](Effects* effects) { shard_->OnRowsRead(outcome, effects); });
+    });
+  });
+}
+
+void ShardHost::RunCheckpoint(CheckpointJob job) {
+  asio::post(context_->pool, [this, job = std::move(job)] {
+    CheckpointOutcome outcome = RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
+    asio::post(loop_, [this, outcome = std::move(outcome)] {
+      if (!outcome.status.ok()) {
+        LOG(ERROR) << "shard " << identity_.shard << ": checkpoint: " << outcome.status.message();
+      }
+      Handle(EventKind::kOther,
+             [&](Effects* effects) { shard_->OnCheckpointDone(outcome, effects); });
     });
   });
 }

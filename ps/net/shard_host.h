@@ -57,6 +57,7 @@ class ShardHost {
   void RunLog(LogJob job);
   void RunFile(FileJob job);
   void RunRead(ReadJob job);
+  void RunCheckpoint(CheckpointJob job);
   void RetryLater();
   void ResumeSessions();
   void Finish();

@@ -97,8 +97,10 @@ Key Evicted(ShardDriver& driver, uint64_t skip = 0) {
   return Key(0);
 }
 
-// Pulls all others until `key` has had to leave memory.
+// Writes everything out, then pulls all others until `key` has had to leave memory.
 void Evict(ShardDriver& driver, Key key) {
+  ASSERT_TRUE(driver.Stop());
+  ASSERT_TRUE(driver.Start().ok());
   for (int round = 0; round < 10 && IsResident(driver, key); ++round) {
     for (uint64_t i = 0; i < kTableRows; i += 50) {
       std::vector<Key> keys = KeysFrom(i, 50);
