@@ -1,5 +1,6 @@
 #include "storage/rocks_disk_tier.h"
 
+#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
@@ -19,25 +20,38 @@
 #include "storage/rocks_full_disk.h"
 
 namespace rowhouse {
+
+class DiskCache {
+ public:
+  std::shared_ptr<rocksdb::Cache> blocks;
+};
+
 namespace {
 
 namespace fs = std::filesystem;
 
-rocksdb::BlockBasedTableOptions TableOptions() {
+rocksdb::BlockBasedTableOptions TableOptions(const DiskCache* cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = 32 << 10;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  if (cache == nullptr) return table;
+  table.block_cache = cache->blocks;
+  table.block_size = 8 << 10;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
   return table;
 }
 
-rocksdb::Options DbOptions() {
+rocksdb::Options DbOptions(const DiskCache* cache) {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
   options.info_log = MakeRocksLogger();
   return options;
 }
@@ -251,7 +265,7 @@ class RocksDiskTier final : public DiskTier {
 };
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenReadOnly(const std::string& path) {
-  rocksdb::Options options = DbOptions();
+  rocksdb::Options options = DbOptions(nullptr);
   options.create_if_missing = false;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, &db);
@@ -266,13 +280,25 @@ absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::s
   return OpenReadOnly(path);
 }
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path) {
+// Not a strict limit: a strict one makes reads fail where the blocks in use fill it. What may go
+// beyond are the blocks of reads under way.
+std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes) {
+  rocksdb::LRUCacheOptions options;
+  options.capacity = bytes;
+  options.high_pri_pool_ratio = 0.5;
+  auto cache = std::make_shared<DiskCache>();
+  cache->blocks = rocksdb::NewLRUCache(options);
+  return cache;
+}
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
+                                                            std::shared_ptr<DiskCache> cache) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
   const std::string incoming = path + ".incoming";
   std::error_code error;
   fs::create_directories(path, error);
   if (error) return FileError("create", path, error);
-  rocksdb::Options options = DbOptions();
+  rocksdb::Options options = DbOptions(cache.get());
   std::unique_ptr<rocksdb::Env> env = SurviveFullDisk(&options);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
