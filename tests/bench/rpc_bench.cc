@@ -1,11 +1,9 @@
-// rowhouse-bench: pulls and pushes per second through the client library against a real
+// rowhouse-bench rpc: pulls and pushes per second through the client library against a real
 // rowhouse-ps, beside plain Asio requests of the same sizes in the same run.
 //
 // The rounds of all kinds are interleaved, so that what else the machine does hits all alike; each
 // kind is run with 1 and with 4 requests in flight. Exit codes: 0 measured and every answer right;
 // 1 not, with the reason on stderr; 2 bad flags.
-#include <glog/logging.h>
-
 #include <boost/json.hpp>
 #include <chrono>
 #include <filesystem>
@@ -20,6 +18,7 @@
 #include "common/text.h"
 #include "common/wire/data.h"
 #include "common/wire/frame.h"
+#include "tests/bench/benches.h"
 #include "tests/bench/child_process.h"
 #include "tests/bench/machine.h"
 #include "tests/bench/plain_peer.h"
@@ -68,7 +67,8 @@ Program BenchProgram() {
   return {"rowhouse-bench",
           ROWHOUSE_VERSION,
           "Measures pulls and pushes over TCP loopback beside plain Asio.",
-          {},
+          {{"rpc", "Pulls and pushes"},
+           {"recovery", "How fast a start loads rows and replays the log; has its own --help"}},
           {"rowhouse-bench", "rowhouse-bench --rounds 3 --seconds 0.5 --json bench.json"}};
 }
 
@@ -273,7 +273,9 @@ absl::Status RunBench(BenchOptions options, const std::string& own_path) {
   return json_file.empty() ? absl::OkStatus() : WriteJson(json_file, report);
 }
 
-int Main(int argc, char** argv) {
+}  // namespace
+
+int RunRpcBench(int argc, const char* const* argv) {
   BenchOptions options;
   Settings settings = MakeSettings(&options);
   const auto parsed = settings.ParseCommandLine(argc, argv, BenchProgram());
@@ -293,11 +295,4 @@ int Main(int argc, char** argv) {
   return 1;
 }
 
-}  // namespace
 }  // namespace rowhouse
-
-int main(int argc, char** argv) {
-  google::InitGoogleLogging(argv[0]);
-  FLAGS_logtostderr = true;
-  return rowhouse::Main(argc, argv);
-}

@@ -82,6 +82,7 @@ class ShardDriver {
   void Retry();
 
   Shard& shard() { return *shard_; }
+  const TableSet& tables() const { return shard_->tables(); }
   MemoryLogFiles& files() { return *static_cast<MemoryLogFiles*>(storage_.files.get()); }
   DiskTier& disk() { return *storage_.disk; }
   uint64_t CounterValue(std::string_view name) const;
