@@ -7,12 +7,14 @@
 #include <rocksdb/table.h>
 
 #include <atomic>
+#include <cstdarg>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/damage_advice.h"
 #include "storage/disk_entries.h"
 #include "storage/posix_file.h"
 #include "storage/rocks_disk_tier_internal.h"
@@ -58,10 +60,9 @@ absl::StatusCode CodeOf(const rocksdb::Status& status) {
   return absl::StatusCode::kInternal;
 }
 
-std::string_view AdviceFor(const rocksdb::Status& status) {
+std::string AdviceFor(const rocksdb::Status& status) {
   if (status.IsCorruption()) {
-    return "; the files are damaged: restore the data directory from a backup or checkpoint, and "
-           "check the disk";
+    return StrCat("; the files are damaged. ", kDamageAdvice);
   }
   if (status.IsNoSpace()) return "; free space on that disk";
   if (status.IsIOError()) {
@@ -91,10 +92,9 @@ absl::Status CheckNotHeadless(const std::string& path) {
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     if (name.ends_with(".sst") || name.starts_with("MANIFEST-")) {
-      return absl::DataLossError(
-          StrCat("disk tier: ", path, " holds ", name,
-                 " but no file CURRENT: the database is damaged. Restore the "
-                 "data directory from a backup or checkpoint"));
+      return absl::DataLossError(StrCat("disk tier: ", path, " holds ", name,
+                                        " but no file CURRENT: the database is damaged. ",
+                                        kDamageAdvice));
     }
   }
   return absl::OkStatus();
@@ -183,7 +183,36 @@ class RocksDiskTier final : public DiskTier {
   std::atomic<uint64_t> next_file_ = 1;
 };
 
+class NoLogger final : public rocksdb::Logger {
+ public:
+  using Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenReadOnly(const std::string& path) {
+  rocksdb::Options options = DbOptions(RocksHooks());
+  options.create_if_missing = false;
+  options.info_log = std::make_shared<NoLogger>();  // its log file would be a change
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, &db);
+  if (!status.ok()) return RocksError("open", path, status);
+  return std::unique_ptr<rocksdb::DB>(db);
+}
+
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path) {
+  ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> db, OpenReadOnly(path));
+  return std::make_unique<RocksDiskTier>(path, path + ".incoming", std::move(db));
+}
+
+absl::Status VerifyRocksFiles(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<rocksdb::DB> db, OpenReadOnly(path));
+  rocksdb::ReadOptions options;
+  options.readahead_size = 2 << 20;
+  const rocksdb::Status status = db->VerifyChecksum(options);
+  return status.ok() ? absl::OkStatus() : RocksError("verify", path, status);
+}
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path) {
   return OpenRocksDiskTier(path, RocksHooks());

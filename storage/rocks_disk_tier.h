@@ -21,4 +21,11 @@ namespace rowhouse {
 // `path`.incoming; what an earlier process left there is removed.
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path);
 
+// An existing database, of which nothing is changed; Ingest fails.
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path);
+
+// Reads every block of every file, also those whose rows are no longer current, and compares
+// checksums. Changes nothing.
+absl::Status VerifyRocksFiles(const std::string& path);
+
 }  // namespace rowhouse
