@@ -16,8 +16,6 @@ namespace {
 
 // How long a stop waits for peers to take their last answers.
 constexpr uint32_t kFinishTimeoutMs = 2000;
-// Readers of a start: two keep one shard's thread busy with rows.
-constexpr uint32_t kRestoreThreads = 2;
 
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
