@@ -59,7 +59,8 @@ class ShardDriver {
       : options_(std::move(options)), storage_(std::move(storage)) {}
 
   // Brings the shard up from what the storage holds; also after Stop or Crash.
-  absl::Status Start(const RestoreOptions& restore = {});
+  absl::Status Start() { return Start(RestoreOptions(options_.log)); }
+  absl::Status Start(const RestoreOptions& restore);
   // An orderly stop: true when the shard reported that everything is written.
   bool Stop();
   // The shard is gone; written bytes stay.
