@@ -285,6 +285,28 @@ TEST_F(ClientCheckpointTest, AServerThatRestartsEndsTheAttemptByName) {
   EXPECT_EQ(Good().mark, Mark(2));
 }
 
+TEST_F(ClientCheckpointTest, RestartsDuringCheckpointsFailNoPushAndNoLaterCheckpoint) {
+  {
+    BusyPusher one(Quick(), 0);
+    BusyPusher two(Quick(), 1000);
+    for (uint32_t round = 0; round < 6; ++round) {
+      std::future<absl::Status> attempt =
+          std::async(std::launch::async, [this] { return Create().status(); });
+      one.Await(1 + round);
+      cluster_.StopServer(round % 3);
+      cluster_.StartServer(round % 3);
+      const absl::Status status = Get(std::move(attempt));
+      EXPECT_TRUE(status.ok() || ReasonOf(status) == RefusalReason::kNoCheckpoint) << status;
+      two.Await(1);
+    }
+    Good();
+  }
+  EXPECT_THAT(left_, IsEmpty());
+  const auto numbers = directory().Numbers();
+  ASSERT_TRUE(numbers.ok());
+  for (const Mark mark : *numbers) EXPECT_THAT(Damages(mark), IsEmpty());
+}
+
 TEST_F(ClientCheckpointTest, FilesThatTwoCheckpointsShareAreStoredOnce) {
   Pusher pusher(Quick(), 0);
   ASSERT_TRUE(pusher.Push().ok());
