@@ -154,6 +154,11 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path,
   return std::unique_ptr<DataDir>(new DataDir(path, opened->identity, opened->lock.Release()));
 }
 
+absl::Status WriteDataDirIdentity(const std::string& path, const ShardIdentity& identity) {
+  const absl::Status status = WriteIdentity(path, identity);
+  return status.ok() ? status : About(path, status);
+}
+
 DataDir::~DataDir() { close(lock_fd_); }
 
 }  // namespace rowhouse

@@ -82,6 +82,7 @@ class ServerImpl : public Server {
     absl::Status stopped;
     for (auto& host : hosts_) stopped.Update(host->Join());
     context_.pool.join();
+    context_.checkpoint_pool.join();
     return stopped;
   }
 

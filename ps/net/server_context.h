@@ -22,6 +22,8 @@ struct ServerContext {
   RefusalCounters refusals;
   std::atomic<uint32_t> connections{0};
   boost::asio::thread_pool pool;  // disk work
+  // Images and publishing, one after another: the push log does not wait behind them.
+  boost::asio::thread_pool checkpoint_pool{1};
 };
 
 // Counts one connection for as long as it lives.

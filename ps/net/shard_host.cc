@@ -158,7 +158,7 @@ void ShardHost::RunFile(FileJob job) {
 }
 
 void ShardHost::RunCheckpoint(CheckpointJob job) {
-  asio::post(context_->pool, [this, job = std::move(job)] {
+  asio::post(context_->checkpoint_pool, [this, job = std::move(job)] {
     CheckpointOutcome outcome = RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       if (!outcome.status.ok()) {
