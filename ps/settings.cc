@@ -52,6 +52,8 @@ void AddLimits(ServerOptions* server, Settings* settings) {
                     "How long a silent client is remembered when clients_max is reached");
   settings->Integer("dedup_entries_max", &limits.dedup_entries_max, {1, 1 << 20}, "pushes",
                     "Most pushes of one client that it may still retry");
+  settings->Integer("checkpoint_timeout_ms", &limits.checkpoint_timeout_ms, {100, 86400ull * 1000},
+                    "ms", "A checkpoint that nobody has asked for this long is abandoned");
   settings->Integer("hello_timeout_ms", &server->hello_timeout_ms, {10, 600000}, "ms",
                     "How long a new connection may take to say hello");
   settings->Integer("write_timeout_ms", &server->write_timeout_ms, {10, 3600000}, "ms",
@@ -95,7 +97,7 @@ Program ServerProgram() {
   return {"rowhouse-ps",
           ROWHOUSE_VERSION,
           "Serves shards of embedding tables to workers.",
-          {},
+          {{"serve", "Serve until SIGTERM or SIGINT"}},
           {"rowhouse-ps --data-dir /var/lib/rowhouse",
            "rowhouse-ps --listen 127.0.0.1:0 --shards 2 --ready-file ready.json --data-dir data",
            "rowhouse-ps --cluster cluster.toml --server-index 1 --data-dir /var/lib/rowhouse"}};

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_format.h"
 #include "common/refusal.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/checkpoint_files.h"
 #include "storage/posix_log_files.h"
 #include "storage/rocks_disk_tier.h"
 #include "storage/row_codec.h"
@@ -28,6 +30,16 @@ absl::Status RunLogSteps(const LogJob& job, PushLog* log) {
   return absl::OkStatus();
 }
 
+std::string ImageName(uint64_t attempt) { return absl::StrFormat("%016x", attempt); }
+
+absl::Status Publish(const CheckpointJob& job, const DiskTier& disk, const LogFiles& files,
+                     std::vector<CheckpointFile>* published) {
+  ASSIGN_OR_RETURN(const auto rows, disk.ListFrozen(ImageName(job.attempt)));
+  ASSIGN_OR_RETURN(const auto parts, FindLogParts(files, job.watermark, job.cut));
+  ASSIGN_OR_RETURN(*published, PublishFiles(job.directory, rows, files, parts, job.progress.get()));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
@@ -40,28 +52,22 @@ absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
   return storage;
 }
 
-absl::Status RestoreShard(const PushLogOptions& options, ShardStorage* storage, Shard* shard,
+absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, Shard* shard,
                           std::string* found) {
   const std::string meta_begin = MetaBegin();
   RETURN_IF_ERROR(
       storage->disk->Scan(meta_begin, "", [&](std::string_view key, std::string_view value) {
         return shard->RestoreMeta(key.substr(meta_begin.size()), value);
       }));
-  uint64_t rows = 0;
-  RETURN_IF_ERROR(
-      storage->disk->Scan("", meta_begin, [&](std::string_view key, std::string_view value) {
-        ++rows;
-        return shard->RestoreRow(key, value);
-      }));
-  uint64_t records = 0;
-  const Lsn synced = std::max(shard->watermark(), shard->highest_row_lsn());
-  ASSIGN_OR_RETURN(storage->log, PushLog::Open(storage->files.get(), options, shard->watermark(),
-                                               synced, [&](const LogRecord& record) {
-                                                 ++records;
-                                                 return shard->Replay(record);
-                                               }));
+  RestoreProgress progress;
+  RETURN_IF_ERROR(LoadRows(options, *storage->disk, shard, &progress));
+  ASSIGN_OR_RETURN(storage->log, ReplayLog(options, storage->files.get(), shard, &progress));
   shard->Started(storage->log->next_lsn(), storage->log->size_bytes());
-  *found = StrCat(rows, " rows, ", records, " log records above ", shard->watermark().value());
+  progress.phase = RestoreProgress::Phase::kDone;
+  progress.fraction = 1;
+  if (options.observe) options.observe(progress);
+  *found = StrCat(progress.rows, " rows, ", progress.records, " log records above ",
+                  shard->watermark().value());
   if (!storage->log->cut_message().empty()) {
     *found = StrCat(*found, "; ", storage->log->cut_message());
   }
@@ -78,9 +84,24 @@ LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
 }
 
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
-  std::sort(job.entries->begin(), job.entries->end(),
-            [](const DiskEntry& a, const DiskEntry& b) { return a.key < b.key; });
-  return Detached(disk->Ingest(*job.entries));
+  return Detached(disk->Ingest(job.entries->Sorted()));
+}
+
+CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk,
+                                   const LogFiles& files) {
+  CheckpointOutcome outcome;
+  switch (job.kind) {
+    case CheckpointJob::Kind::kFreeze:
+      outcome.status = Detached(disk->Freeze(ImageName(job.attempt)));
+      break;
+    case CheckpointJob::Kind::kPublish:
+      outcome.status = Detached(Publish(job, *disk, files, &outcome.files));
+      break;
+    case CheckpointJob::Kind::kDrop:
+      outcome.status = Detached(disk->DropFrozen(ImageName(job.attempt)));
+      break;
+  }
+  return outcome;
 }
 
 }  // namespace rowhouse

@@ -56,13 +56,14 @@ class ShardHost {
   void Perform(Effects effects);
   void RunLog(LogJob job);
   void RunFile(FileJob job);
+  void RunCheckpoint(CheckpointJob job);
   void RetryLater();
   void ResumeSessions();
   void Finish();
   void GiveUp();
   void NoteFailure(const absl::Status& status, const char* what);
   template <typename Event>
-  void Handle(Event event);
+  void Handle(EventKind kind, Event event);
 
   const ShardIdentity identity_;
   ServerContext* const context_;

@@ -105,7 +105,7 @@ class Judge {
   absl::Status CompareRows() {
     absl::Status first;
     for (OneShard& shard : shards_) {
-      ASSIGN_OR_RETURN(const auto disk, OpenRocksDiskTier(shard.dir + "/rows"));
+      ASSIGN_OR_RETURN(const auto disk, OpenRocksDiskTierReadOnly(shard.dir + "/rows"));
       first.Update(shard.oracle.Compare(*disk));
     }
     return first;
