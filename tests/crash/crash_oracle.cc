@@ -8,6 +8,9 @@
 // program runs beside the servers, keeps and reads segments as they come, and judges when its
 // standard input ends.
 //
+// With --checkpoint it looks at one checkpoint instead: whether it is a consistent cut of the logs,
+// and, with --restored, whether what was restored from it is the state of that cut.
+//
 // One JSON object goes to stdout. Exit code: 0 all is right, 1 something is wrong, 2 wrong flags.
 #include <poll.h>
 #include <unistd.h>
@@ -22,11 +25,15 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/checkpoint_manifest.h"
 #include "common/config.h"
+#include "common/slot_map.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "storage/rocks_disk_tier.h"
+#include "storage/row_codec.h"
 #include "storage/shard_identity.h"
+#include "tests/crash/cut_checker.h"
 #include "tests/crash/journal.h"
 #include "tests/crash/log_shadow.h"
 #include "tests/crash/part_ledger.h"
@@ -41,6 +48,8 @@ struct OracleOptions {
   std::vector<std::string> shard_dirs;
   std::string journals;
   std::string shadow;
+  std::string checkpoint;
+  std::vector<std::string> restored_dirs;
 };
 
 Settings MakeSettings(OracleOptions* options) {
@@ -51,6 +60,10 @@ Settings MakeSettings(OracleOptions* options) {
   settings.Text("journals", &options->journals, "DIR", "Where the load processes keep journals");
   settings.Text("shadow", &options->shadow, "DIR",
                 "Follow running servers whose logs are trimmed; on the logs' file system");
+  settings.Text("checkpoint", &options->checkpoint, "FILE",
+                "Manifest of the checkpoint to look at");
+  settings.TextList("restored", &options->restored_dirs, "DIR",
+                    "Directory of a shard that was restored from it, for each shard");
   return settings;
 }
 
@@ -62,10 +75,15 @@ Program OracleProgram() {
           {"rowhouse-crash-oracle --shard-dir server-0/shard-0,server-0/shard-1 --journals acks"}};
 }
 
+absl::StatusOr<std::string> ReadText(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return absl::NotFoundError(StrCat("cannot read ", path));
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
 absl::StatusOr<ShardIdentity> IdentityIn(const std::string& shard_dir) {
-  std::ifstream in(shard_dir + "/IDENTITY", std::ios::binary);
-  if (!in) return absl::NotFoundError(StrCat(shard_dir, " has no IDENTITY"));
-  return DecodeIdentity(std::string(std::istreambuf_iterator<char>(in), {}));
+  ASSIGN_OR_RETURN(const std::string text, ReadText(shard_dir + "/IDENTITY"));
+  return DecodeIdentity(text);
 }
 
 class Judge {
@@ -105,16 +123,53 @@ class Judge {
   absl::Status CompareRows() {
     absl::Status first;
     for (OneShard& shard : shards_) {
-      ASSIGN_OR_RETURN(const auto disk, OpenRocksDiskTier(shard.dir + "/rows"));
+      ASSIGN_OR_RETURN(const auto disk, OpenRocksDiskTierReadOnly(shard.dir + "/rows"));
       first.Update(shard.oracle.Compare(*disk));
     }
     return first;
+  }
+
+  // The state of a checkpoint's cut, and whether it is one.
+  absl::Status ReadCut() {
+    ASSIGN_OR_RETURN(const std::string text, ReadText(options_.checkpoint));
+    ASSIGN_OR_RETURN(CheckpointManifest manifest, DecodeManifest(text));
+    CutChecker cut(std::move(manifest));
+    for (OneShard& shard : shards_) {
+      RETURN_IF_ERROR(
+          ReadWholeLog(shard.dir + "/log", Lsn(0), [&](const LogRecord& record) -> absl::Status {
+            ASSIGN_OR_RETURN(const bool counts, cut.Take(shard.oracle.identity().shard, record));
+            if (counts) return shard.oracle.Apply(record);
+            shard.oracle.Skip(record);
+            return absl::OkStatus();
+          }));
+    }
+    errors_ = cut.Errors();
+    return absl::OkStatus();
+  }
+
+  // Restored shards may be any number.
+  absl::Status CompareRestored() {
+    uint64_t rows = 0;
+    uint64_t expected_rows = 0;
+    for (const OneShard& shard : shards_) expected_rows += shard.oracle.row_count();
+    for (const std::string& dir : options_.restored_dirs) {
+      ASSIGN_OR_RETURN(const auto disk, OpenRocksDiskTierReadOnly(dir + "/rows"));
+      RETURN_IF_ERROR(
+          disk->Scan("", MetaBegin(), [&](std::string_view key, std::string_view value) {
+            ++rows;
+            return CompareRestoredRow(key, value);
+          }));
+    }
+    if (rows == expected_rows) return absl::OkStatus();
+    return absl::DataLossError(
+        StrCat(rows, " rows are restored, ", expected_rows, " are in the cut"));
   }
 
   // Whether nothing is wrong.
   bool Report(const absl::Status& status) {
     ledger_.Finish();
     boost::json::array errors;
+    for (const std::string& error : errors_) errors.emplace_back(error);
     if (!status.ok()) errors.emplace_back(std::string(status.message()));
     for (const std::string& error : ledger_.errors()) errors.emplace_back(error);
     uint64_t rows = 0;
@@ -123,7 +178,7 @@ class Judge {
       rows += shard.oracle.row_count();
       records += shard.oracle.last_lsn().value();
     }
-    const uint64_t error_count = ledger_.error_count() + !status.ok();
+    const uint64_t error_count = ledger_.error_count() + errors_.size() + !status.ok();
     const boost::json::object report = {{"shards", shards_.size()},
                                         {"rows", rows},
                                         {"records", records},
@@ -144,6 +199,18 @@ class Judge {
     LogShadow shadow;
   };
 
+  absl::Status CompareRestoredRow(std::string_view disk_key, std::string_view value) {
+    ASSIGN_OR_RETURN(const RowKey key, DecodeRowKey(disk_key));
+    const SlotMap slots(static_cast<uint32_t>(shards_.size()));
+    const ShardId home = slots.ShardOf(key.table, key.key);
+    for (const OneShard& shard : shards_) {
+      if (shard.oracle.identity().shard != home) continue;
+      const std::string what = shard.oracle.Difference(disk_key, value, /*with_lsn=*/false);
+      return what.empty() ? absl::OkStatus() : absl::DataLossError(what);
+    }
+    return absl::DataLossError(StrCat("shard ", home.value(), " is not among --shard-dir"));
+  }
+
   absl::Status TakeNew(bool to_the_end) {
     for (OneShard& shard : shards_) RETURN_IF_ERROR(shard.shadow.Follow());
     for (OneShard& shard : shards_) {
@@ -163,10 +230,15 @@ class Judge {
   JournalReader journals_;
   PartLedger ledger_;
   std::vector<OneShard> shards_;
+  std::vector<std::string> errors_;  // of the cut
 };
 
 absl::Status RunJudge(const OracleOptions& options, Judge* judge) {
   RETURN_IF_ERROR(judge->Open());
+  if (!options.checkpoint.empty()) {
+    RETURN_IF_ERROR(judge->ReadCut());
+    return options.restored_dirs.empty() ? absl::OkStatus() : judge->CompareRestored();
+  }
   RETURN_IF_ERROR(options.shadow.empty() ? judge->ReadArchives() : judge->FollowServers());
   return judge->CompareRows();
 }

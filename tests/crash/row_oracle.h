@@ -31,9 +31,15 @@ class RowOracle {
       : identity_(identity), ledger_(ledger) {}
 
   absl::Status Apply(const LogRecord& record);
+  // A record that does not count: behind a checkpoint's cut.
+  void Skip(const LogRecord& record) { last_lsn_ = record.lsn; }
   // Every row and the watermark that the shard has on disk, to the last bit. The shard was stopped
   // in order. Errors: the first few differences.
   absl::Status Compare(const DiskTier& disk) const;
+
+  // Why a stored row is not what it should be; empty where it is. Restored rows may bear other
+  // LSNs.
+  std::string Difference(std::string_view disk_key, std::string_view value, bool with_lsn) const;
 
   Lsn last_lsn() const { return last_lsn_; }
   uint64_t row_count() const;
@@ -52,7 +58,6 @@ class RowOracle {
   absl::Status ApplyPush(const LogRecord& record);
   absl::Status ApplySection(const PushSection& section, Step step, float logged_rate, Lsn lsn);
   Row& RowOf(OracleTable& table, Key key) const;
-  std::string Difference(std::string_view disk_key, std::string_view value) const;
 
   const ShardIdentity identity_;
   PartLedger* const ledger_;

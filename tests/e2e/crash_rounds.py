@@ -5,7 +5,8 @@
 
 One round: all processes run and make progress; at a random moment one or several of them get
 kill -9, in every fourth round once more while they come back; they are started again on the same
-directories and identities. Every so many rounds all end in order, and rowhouse-crash-oracle compares
+directories and identities. Meanwhile checkpoints are made one after another, and their driver is
+killed now and then as well. Every so many rounds all end in order, and rowhouse-crash-oracle compares
 the rows of every shard, to the last bit, with a sequential oracle fed from the archived push logs,
 and what was acknowledged with what the logs hold. The summary counts the kills that hit pushes in
 flight: begun before the kill and not acknowledged at it.
@@ -24,6 +25,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from crash_checkpoints import Checkpoints
 from crash_fleet import Fleet, Loader
 
 MIB = 1 << 20
@@ -60,19 +62,27 @@ class Kill:
 class Rounds:
     def __init__(self, fleet, seed, say):
         self.fleet = fleet
+        self.checkpoints = Checkpoints(fleet)
         self.random = random.Random(seed)
         self.say = say
         self.kills = []
         self.report = None
 
     def run(self, rounds, check_every):
+        try:
+            self.start()
+            for done in range(1, rounds + 1):
+                self.round(done)
+                if done % check_every == 0 or done == rounds:
+                    self.check(done)
+                    if done != rounds:
+                        self.start()
+        finally:
+            self.checkpoints.stop()
+
+    def start(self):
         self.fleet.start()
-        for done in range(1, rounds + 1):
-            self.round(done)
-            if done % check_every == 0 or done == rounds:
-                self.check(done)
-                if done != rounds:
-                    self.fleet.start()
+        self.checkpoints.start()
 
     def round(self, number):
         for loader in self.fleet.loaders:
@@ -82,6 +92,8 @@ class Rounds:
         choose = self.random.choices([choice for _, choice in TARGETS], weights)[0]
         targets = choose(self.fleet, self.random)
         self.kill(targets, during_recovery=False)
+        if number % 3 == 0:
+            self.checkpoints.kill_driver()
         if number % 4 == 0:
             time.sleep(self.random.uniform(0, SECOND_KILL_SECONDS_MAX))
             self.kill([target for target in targets if target.running], during_recovery=True)
@@ -97,6 +109,7 @@ class Rounds:
     def check(self, done):
         for loader in self.fleet.loaders:
             loader.wait_progress()
+        self.checkpoints.stop()
         self.fleet.stop()
         self.report = self.fleet.judge()
         self.say(
@@ -106,6 +119,7 @@ class Rounds:
         )
         if self.report["error_count"]:
             raise AssertionError("\n".join(self.report["errors"]))
+        self.checkpoints.check(self.random)
 
 
 class Journals:
@@ -163,6 +177,7 @@ def summary_of(rounds, seed, seconds, fleet, work):
         "kills_of_a_running_process": len(first_kills),
         "kills_that_hit_pushes_in_flight": sum(1 for hit in first_kills if hit),
         "parts_and_pushes_in_flight": sum(hits),
+        **work.checkpoints.summary(),
         **{key: value for key, value in work.report.items() if key != "errors"},
     }
 
