@@ -18,6 +18,9 @@ namespace rowhouse {
 namespace {
 
 constexpr Generation kFirstGeneration{1};
+// Of tables and incarnations, whatever the tables' durability: a client that was told of its fence
+// must not meet another one under the same incarnation after a power cut.
+constexpr Durability kPromised = Durability::kFsync;
 
 template <typename T>
 OutFrame MakeRawFrame(Op op, uint64_t request_id, const T& body) {
@@ -219,7 +222,7 @@ absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& fr
   const CreateTableAnswer answer{table->id(), table->generation()};
   AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer),
-                    log_.last_lsn(), Durability::kLog, effects);
+                    log_.last_lsn(), kPromised, effects);
   return absl::OkStatus();
 }
 
@@ -248,7 +251,7 @@ absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& fra
                                 Step(0)};
   AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kOpenClientAnswer, frame.header.request_id, answer), lsn,
-                    Durability::kLog, effects);
+                    kPromised, effects);
   return absl::OkStatus();
 }
 
