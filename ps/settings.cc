@@ -52,6 +52,8 @@ void AddLimits(ServerOptions* server, Settings* settings) {
                     "How long a silent client is remembered when clients_max is reached");
   settings->Integer("dedup_entries_max", &limits.dedup_entries_max, {1, 1 << 20}, "pushes",
                     "Most pushes of one client that it may still retry");
+  settings->Integer("checkpoint_timeout_ms", &limits.checkpoint_timeout_ms, {100, 86400ull * 1000},
+                    "ms", "A checkpoint that nobody has asked for this long is abandoned");
   settings->Integer("hello_timeout_ms", &server->hello_timeout_ms, {10, 600000}, "ms",
                     "How long a new connection may take to say hello");
   settings->Integer("write_timeout_ms", &server->write_timeout_ms, {10, 3600000}, "ms",

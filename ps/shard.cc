@@ -18,9 +18,6 @@ namespace rowhouse {
 namespace {
 
 constexpr Generation kFirstGeneration{1};
-// Of tables and incarnations, whatever the tables' durability: a client that was told of its fence
-// must not meet another one under the same incarnation after a power cut.
-constexpr Durability kPromised = Durability::kFsync;
 
 template <typename T>
 OutFrame MakeRawFrame(Op op, uint64_t request_id, const T& body) {
@@ -46,15 +43,18 @@ Shard::Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
       counters_(counters),
       map_(identity.shard_count),
       flusher_({limits.flush_step_rows, limits.flush_file_rows}, &tables_,
-               [this](Lsn watermark) { return Bookkeeping(watermark); }) {}
+               [this](Lsn watermark) { return Bookkeeping(watermark); }),
+      checkpointer_(limits.checkpoint_timeout_ms) {}
 
 void Shard::Started(Lsn next, uint64_t log_bytes) {
   log_.Start(next, log_bytes);
   log_bytes_ = log_bytes;
+  trim_requested_ = watermark_;
 }
 
 void Shard::OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
                       Effects* effects) {
+  checkpointer_.ExpireAt(now_ms);
   const absl::Status status = stopping_ ? Refuse(RefusalReason::kStopping, "the server is stopping")
                                         : Dispatch(session, frame, now_ms, effects);
   if (!status.ok()) {
@@ -81,6 +81,22 @@ absl::Status Shard::Dispatch(SessionId session, const ReceivedFrame& frame, uint
       return HandleOpenClient(session, frame, now_ms, effects);
     case Op::kStats:
       return HandleStats(session, frame, effects);
+    case Op::kRenewClient:
+      return HandleRenewClient(session, frame, now_ms, effects);
+    case Op::kCloseMark:
+      return HandleCloseMark(session, frame, now_ms, effects);
+    case Op::kLeaveClient:
+      return HandleLeaveClient(session, frame, now_ms, effects);
+    case Op::kAnnounceMark:
+      return HandleAnnounceMark(session, frame, now_ms, effects);
+    case Op::kPrepareCheckpoint:
+      return HandlePrepareCheckpoint(session, frame, now_ms, effects);
+    case Op::kCheckpointStatus:
+      return HandleCheckpointStatus(session, frame, now_ms, effects);
+    case Op::kPublishCheckpoint:
+      return HandlePublishCheckpoint(session, frame, now_ms, effects);
+    case Op::kAbandonCheckpoint:
+      return HandleAbandonCheckpoint(session, frame, effects);
     default:
       return Refuse(RefusalReason::kUnknownOp, "operation ", frame.header.op,
                     " is not known to this server");
@@ -104,7 +120,7 @@ absl::Status Shard::HandlePull(SessionId session, const ReceivedFrame& frame, Ef
   }
 
   FrameBuilder answer(body_bytes);
-  PullAnswerHeader header{log_.last_lsn(), Mark(0), static_cast<uint32_t>(pull.row_count()), 0};
+  PullAnswerHeader header{log_.last_lsn(), announced_, static_cast<uint32_t>(pull.row_count()), 0};
   std::memcpy(answer.body().data(), &header, sizeof(header));
   auto* out = reinterpret_cast<float*>(answer.body().data() + sizeof(header));
   for (uint32_t i = 0; i < pull.section_count(); ++i) {
@@ -125,19 +141,13 @@ absl::Status Shard::HandlePush(SessionId session, const ReceivedFrame& frame, ui
   const PushHeader& header = push.header();
   RETURN_IF_ERROR(CheckPushHeader(header));
   ASSIGN_OR_RETURN(const CheckedPush checked, CheckPush(push));
-  ASSIGN_OR_RETURN(KnownClient * client, clients_.FindOpen(header.client, header.incarnation));
-
-  const PartId part{header.sequence, header.first_shard};
-  const std::optional<Lsn> applied = client->window.Find(part);
-  if (!applied.has_value()) {
-    RETURN_IF_ERROR(
-        client->window.CheckNew(part, header.unretried_below, limits_.dedup_entries_max));
-    RETURN_IF_ERROR(CheckLogAccepts());
-  }
+  std::optional<Lsn> applied;
+  ASSIGN_OR_RETURN(KnownClient * client, AdmitPush(header, &applied));
+  clients_.Heard(client, now_ms);
   const Lsn lsn = applied.has_value() ? *applied : ApplyPush(push, frame, checked, now_ms);
   duplicate_pushes_ += applied.has_value();
   AnswerWhenDurable(session, frame,
-                    PushAnswerFrame(frame.header.request_id, lsn, Mark(0), applied.has_value()),
+                    PushAnswerFrame(frame.header.request_id, lsn, announced_, applied.has_value()),
                     lsn, checked.durability, effects);
   return absl::OkStatus();
 }
@@ -188,6 +198,7 @@ absl::StatusOr<Shard::CheckedPush> Shard::CheckPush(const PushView& push) {
 // Log, then apply: the record is in the bounded buffer before the first row changes.
 Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
                      uint64_t now_ms) {
+  RaiseMark(push.header().mark, now_ms);
   const std::vector<float> rates = EffectiveLearningRates(push, checked.tables);
   LogRecord record;
   record.type = RecordType::kPush;
@@ -201,9 +212,7 @@ Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const Che
   for (uint32_t i = 0; i < push.section_count(); ++i) {
     ApplySection(*checked.tables[i], push.section(i), rates[i], lsn, kernel_);
   }
-  const PushHeader& header = push.header();
-  clients_.AddPush(header.client, header.incarnation, {header.sequence, header.first_shard}, lsn,
-                   header.unretried_below, now_ms);
+  clients_.AddPush(DescribePush(push.header(), lsn, now_ms));
   ++pushes_;
   rows_pushed_ += push.row_count();
   return lsn;
@@ -223,35 +232,6 @@ absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& fr
   AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer),
                     log_.last_lsn(), kPromised, effects);
-  return absl::OkStatus();
-}
-
-absl::Status Shard::HandleQueryClient(SessionId session, const ReceivedFrame& frame,
-                                      Effects* effects) {
-  ASSIGN_OR_RETURN(const QueryClient request, DecodeControl<QueryClient>(frame.body));
-  const QueryClientAnswer answer{clients_.HighestIncarnation(request.client), Mark(0), Step(0)};
-  effects->answers.push_back(AnswerTo(
-      session, frame, MakeControlFrame(Op::kQueryClientAnswer, frame.header.request_id, answer)));
-  return absl::OkStatus();
-}
-
-absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
-                                     Effects* effects) {
-  ASSIGN_OR_RETURN(const OpenClient request, DecodeControl<OpenClient>(frame.body));
-  RETURN_IF_ERROR(CheckLogAccepts());
-  ASSIGN_OR_RETURN(
-      const OpenClientRecord record,
-      clients_.MakeOpen(request, now_ms, limits_.client_retention_ms, limits_.clients_max));
-  const Lsn lsn = LogServerRecord(RecordType::kOpenClient, EncodeControl(record), now_ms);
-  clients_.Apply(record, now_ms);
-
-  ASSIGN_OR_RETURN(const KnownClient* client,
-                   clients_.FindOpen(request.client, request.incarnation));
-  const OpenClientAnswer answer{client->window.floor(), client->window.AppliedSequences(), Mark(0),
-                                Step(0)};
-  AnswerWhenDurable(session, frame,
-                    MakeControlFrame(Op::kOpenClientAnswer, frame.header.request_id, answer), lsn,
-                    kPromised, effects);
   return absl::OkStatus();
 }
 
@@ -294,6 +274,7 @@ void Shard::OnLogDone(const LogOutcome& outcome, Effects* effects) {
   log_bytes_ = outcome.log_bytes;
   log_failed_ = !outcome.status.ok();
   effects->retry |= log_failed_;
+  checkpointer_.OnSynced(log_.synced());
   Carry(flusher_.Synced(log_.synced()), effects);
   Pump(effects);
 }
@@ -301,6 +282,7 @@ void Shard::OnLogDone(const LogOutcome& outcome, Effects* effects) {
 void Shard::OnFileDone(const absl::Status& status, Effects* effects) {
   file_failed_ = !status.ok();
   effects->retry |= file_failed_;
+  if (file_failed_) checkpointer_.OnFlushFailed(status);
   Carry(flusher_.FileDone(status), effects);
   Pump(effects);
 }
@@ -318,6 +300,7 @@ void Shard::OnRetry(Effects* effects) {
 
 void Shard::OnStop(Effects* effects) {
   stopping_ = true;
+  checkpointer_.OnStop();
   Pump(effects);
 }
 
@@ -337,13 +320,15 @@ void Shard::Carry(Flusher::Next next, Effects* effects) {
       break;
     case Flusher::Next::kFinished:
       watermark_ = flusher_.watermark();
-      log_.RequestTrim(watermark_);
+      checkpointer_.OnFlushFinished();
       ++flushes_;
       break;
   }
 }
 
 bool Shard::FlushDue() const {
+  if (checkpointer_.HoldsFlush()) return false;
+  if (checkpointer_.WantsFlush()) return true;
   if (watermark_ == log_.last_lsn()) return false;
   return stopping_ || log_.appended_bytes() - flushed_log_bytes_ > limits_.flush_log_bytes;
 }
@@ -351,10 +336,14 @@ bool Shard::FlushDue() const {
 void Shard::Pump(Effects* effects) {
   if (!flusher_.running() && FlushDue()) {
     flushed_log_bytes_ = log_.appended_bytes();
+    flush_mark_ = announced_;
+    checkpointer_.OnFlushBegun();
     Carry(flusher_.Begin(log_.last_lsn()), effects);
   }
+  PumpCheckpoint(effects);
   if (!log_failed_ && !effects->log_job.has_value()) effects->log_job = log_.NextJob();
-  effects->stopped |= stopping_ && log_.idle() && !flusher_.running() && !FlushDue();
+  effects->stopped |=
+      stopping_ && log_.idle() && !flusher_.running() && !FlushDue() && checkpointer_.idle();
 }
 
 std::vector<Counter> Shard::Counters() const {

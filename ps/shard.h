@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "common/types.h"
 #include "common/wire/data.h"
 #include "common/wire/frame.h"
+#include "ps/checkpointer.h"
 #include "ps/client_table.h"
 #include "ps/effects.h"
 #include "ps/flusher.h"
@@ -42,6 +44,10 @@ class Shard {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
+  // For a restore, and for whoever checks one: of the log, only records marked less than `mark`
+  // are replayed. Call before the first Replay.
+  void SetReplayCut(Mark mark) { replay_cut_ = mark; }
+
   // Start, in this order: bookkeeping, rows, log records above the watermark, Started.
   absl::Status RestoreMeta(std::string_view name, std::string_view value);
   absl::Status RestoreRow(std::string_view disk_key, std::string_view value);
@@ -55,6 +61,7 @@ class Shard {
   void OnLogDone(const LogOutcome& outcome, Effects* effects);
   void OnFileDone(const absl::Status& status, Effects* effects);
   void OnFlushStep(Effects* effects);
+  void OnCheckpointDone(const CheckpointOutcome& outcome, Effects* effects);
   void OnRetry(Effects* effects);
   // Refuses requests from here on, writes everything out; `stopped` comes with a later event.
   void OnStop(Effects* effects);
@@ -67,10 +74,16 @@ class Shard {
   }
 
   const TableSet& tables() const { return tables_; }
+  const ClientTable& clients() const { return clients_; }
+  Mark announced() const { return announced_; }
   const ShardIdentity& identity() const { return identity_; }
   std::vector<Counter> Counters() const;
 
  private:
+  // Of tables and incarnations, whatever the tables' durability: a client that was told of its
+  // fence must not meet another one under the same incarnation after a power cut.
+  static constexpr Durability kPromised = Durability::kFsync;
+
   struct CheckedPush {
     std::vector<TableRows*> tables;  // one per section
     Durability durability = Durability::kMemory;
@@ -85,6 +98,24 @@ class Shard {
   absl::Status HandleQueryClient(SessionId session, const ReceivedFrame& frame, Effects* effects);
   absl::Status HandleOpenClient(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
                                 Effects* effects);
+  // shard_clients.cc
+  absl::Status HandleRenewClient(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                                 Effects* effects);
+  absl::Status HandleCloseMark(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                               Effects* effects);
+  absl::Status HandleLeaveClient(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                                 Effects* effects);
+  // shard_checkpoint.cc
+  absl::Status HandleAnnounceMark(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+                                  Effects* effects);
+  absl::Status HandlePrepareCheckpoint(SessionId session, const ReceivedFrame& frame,
+                                       uint64_t now_ms, Effects* effects);
+  absl::Status HandleCheckpointStatus(SessionId session, const ReceivedFrame& frame,
+                                      uint64_t now_ms, Effects* effects);
+  absl::Status HandlePublishCheckpoint(SessionId session, const ReceivedFrame& frame,
+                                       uint64_t now_ms, Effects* effects);
+  absl::Status HandleAbandonCheckpoint(SessionId session, const ReceivedFrame& frame,
+                                       Effects* effects);
   absl::Status HandleStats(SessionId session, const ReceivedFrame& frame, Effects* effects);
   absl::Status Dispatch(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
                         Effects* effects);
@@ -95,8 +126,18 @@ class Shard {
   absl::StatusOr<CheckedPush> CheckPush(const PushView& push);
   Lsn ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
                 uint64_t now_ms);
+  // Takes a mark that somebody knows as announced here too, with a record. Errors: kMalformed.
+  absl::Status CheckMark(Mark mark) const;
+  void RaiseMark(Mark mark, uint64_t now_ms);
+  Mark MarkOf(const PushHeader& header) const;
+  // The client, if this push may be applied now; where it is a retry, its LSN in `applied`.
+  absl::StatusOr<KnownClient*> AdmitPush(const PushHeader& header, std::optional<Lsn>* applied);
+  LoggedPush DescribePush(const PushHeader& header, Lsn lsn, uint64_t arrival_ms) const;
+  void AnswerDone(SessionId session, const ReceivedFrame& request, Op op, Effects* effects);
   Lsn LogServerRecord(RecordType type, std::vector<std::byte> body, uint64_t now_ms);
+  bool IsWithinCut(Mark mark) const { return !replay_cut_.has_value() || mark < *replay_cut_; }
   absl::Status ReplayPush(const LogRecord& record);
+  absl::Status ReplayClientRecord(const LogRecord& record);
   absl::Status ReplaySection(const PushSection& section, float effective_learning_rate, Lsn lsn);
 
   static Answer AnswerTo(SessionId session, const ReceivedFrame& request, OutFrame frame);
@@ -104,6 +145,7 @@ class Shard {
                          Durability durability, Effects* effects);
   std::vector<DiskEntry> Bookkeeping(Lsn watermark) const;
   bool FlushDue() const;
+  void PumpCheckpoint(Effects* effects);
   void Carry(Flusher::Next next, Effects* effects);
   // Ends every event: log jobs that are due, a flush that is due, the end of a stop.
   void Pump(Effects* effects);
@@ -118,10 +160,16 @@ class Shard {
   ClientTable clients_;
   LogQueue log_;
   Flusher flusher_;
+  Checkpointer checkpointer_;
   DuplicateFinder duplicates_;
 
   Lsn watermark_;
   Lsn highest_row_lsn_;
+  Mark announced_;                  // the highest checkpoint mark
+  Mark flush_mark_;                 // as announced at the watermark of the flush that runs
+  std::optional<Mark> replay_cut_;  // see SetReplayCut
+  bool closing_changed_ = true;     // clients may have closed or left since the last look
+  Lsn trim_requested_;
   uint64_t log_bytes_ = 0;          // of the segments present
   uint64_t flushed_log_bytes_ = 0;  // appended when the last flush began
   bool stopping_ = false;

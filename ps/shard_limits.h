@@ -12,6 +12,7 @@ struct ShardLimits {
   uint32_t clients_max = 65536;
   uint64_t client_retention_ms = 24ull * 3600 * 1000;
   uint32_t dedup_entries_max = 4096;
+  uint64_t checkpoint_timeout_ms = 10ull * 60 * 1000;
   uint64_t log_buffer_bytes_max = 256ull << 20;
   // A flush writes every changed row: with 1 GiB between two, a table that is pushed all over is
   // rewritten less often, and a start has at most that much log to replay.

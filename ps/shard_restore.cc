@@ -15,11 +15,21 @@ namespace rowhouse {
 namespace {
 
 constexpr std::string_view kWatermarkName = "watermark";
-constexpr std::string_view kClientsName = "clients";
+constexpr std::string_view kClientsName = "client_table";
+constexpr std::string_view kMarkName = "mark";
 constexpr std::string_view kTablePrefix = "table/";
 
 std::string TextOf(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::string NumberText(uint64_t number) { return TextOf(std::as_bytes(std::span(&number, 1))); }
+
+// REQUIRES: text has 8 bytes.
+uint64_t NumberOf(std::string_view text) {
+  uint64_t number = 0;
+  std::memcpy(&number, text.data(), sizeof(number));
+  return number;
 }
 
 std::span<const std::byte> BytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
@@ -46,8 +56,10 @@ std::vector<DiskEntry> Shard::Bookkeeping(Lsn watermark) const {
     entries.push_back(
         {MetaKey(StrCat(kTablePrefix, absl::StrFormat("%08d", i))), TextOf(EncodeControl(record))});
   }
-  const uint64_t lsn = watermark.value();
-  entries.push_back({MetaKey(kWatermarkName), TextOf(std::as_bytes(std::span(&lsn, 1)))});
+  // The clients may be ahead of the watermark, replay being idempotent for them. The mark is the
+  // watermark's: records behind it bear what was announced at their time.
+  entries.push_back({MetaKey(kMarkName), NumberText(flush_mark_.value())});
+  entries.push_back({MetaKey(kWatermarkName), NumberText(watermark.value())});
   return entries;
 }
 
@@ -60,9 +72,11 @@ absl::Status Shard::RestoreMeta(std::string_view name, std::string_view value) {
     return absl::OkStatus();
   }
   if (name == kWatermarkName && value.size() == sizeof(uint64_t)) {
-    uint64_t lsn = 0;
-    std::memcpy(&lsn, value.data(), sizeof(lsn));
-    watermark_ = Lsn(lsn);
+    watermark_ = Lsn(NumberOf(value));
+    return absl::OkStatus();
+  }
+  if (name == kMarkName && value.size() == sizeof(uint64_t)) {
+    announced_ = Mark(NumberOf(value));
     return absl::OkStatus();
   }
   return Corrupt(StrCat("bookkeeping entry '", name, "' of ", value.size(),
@@ -88,17 +102,23 @@ absl::Status Shard::Replay(const LogRecord& record) {
   switch (record.type) {
     case RecordType::kPush:
       return ReplayPush(record);
+    case RecordType::kAnnounceMark: {
+      // Beyond the cut too: records behind it bear this mark.
+      ASSIGN_OR_RETURN(const AnnounceMark announce, DecodeControl<AnnounceMark>(record.body));
+      announced_ = std::max(announced_, announce.mark);
+      return absl::OkStatus();
+    }
     case RecordType::kCreateTable: {
+      if (!IsWithinCut(announced_)) return absl::OkStatus();
       ASSIGN_OR_RETURN(const TableRecord table, DecodeControl<TableRecord>(record.body));
       RETURN_IF_ERROR(Validate(table.spec));
       tables_.Create(table);
       return absl::OkStatus();
     }
-    case RecordType::kOpenClient: {
-      ASSIGN_OR_RETURN(const OpenClientRecord open, DecodeControl<OpenClientRecord>(record.body));
-      clients_.Apply(open, record.arrival_ms);
-      return absl::OkStatus();
-    }
+    case RecordType::kOpenClient:
+    case RecordType::kCloseMark:
+    case RecordType::kLeaveClient:
+      return IsWithinCut(announced_) ? ReplayClientRecord(record) : absl::OkStatus();
     default:
       break;
   }
@@ -106,16 +126,29 @@ absl::Status Shard::Replay(const LogRecord& record) {
                         static_cast<uint16_t>(record.type), " is not known to this build"));
 }
 
+absl::Status Shard::ReplayClientRecord(const LogRecord& record) {
+  if (record.type == RecordType::kOpenClient) {
+    ASSIGN_OR_RETURN(const OpenClientRecord open, DecodeControl<OpenClientRecord>(record.body));
+    clients_.Apply(open, record.arrival_ms);
+  } else if (record.type == RecordType::kCloseMark) {
+    ASSIGN_OR_RETURN(const CloseMark close, DecodeControl<CloseMark>(record.body));
+    clients_.Apply(close, record.arrival_ms);
+  } else {
+    ASSIGN_OR_RETURN(const LeaveClient leave, DecodeControl<LeaveClient>(record.body));
+    clients_.Apply(leave, record.arrival_ms);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Shard::ReplayPush(const LogRecord& record) {
   ASSIGN_OR_RETURN(const PushView push,
                    PushView::Parse(record.body, std::numeric_limits<uint64_t>::max()));
+  if (!IsWithinCut(MarkOf(push.header()))) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<float> rates, RatesOf(record, push.section_count()));
   for (uint32_t i = 0; i < push.section_count(); ++i) {
     RETURN_IF_ERROR(ReplaySection(push.section(i), rates[i], record.lsn));
   }
-  const PushHeader& header = push.header();
-  clients_.AddPush(header.client, header.incarnation, {header.sequence, header.first_shard},
-                   record.lsn, header.unretried_below, record.arrival_ms);
+  clients_.AddPush(DescribePush(push.header(), record.lsn, record.arrival_ms));
   return absl::OkStatus();
 }
 

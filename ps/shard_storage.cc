@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_format.h"
 #include "common/refusal.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/checkpoint_files.h"
 #include "storage/posix_log_files.h"
 #include "storage/rocks_disk_tier.h"
 #include "storage/row_codec.h"
@@ -25,6 +27,16 @@ absl::Status RunLogSteps(const LogJob& job, PushLog* log) {
   RETURN_IF_ERROR(WriteRecords(job, log));
   if (job.sync) RETURN_IF_ERROR(log->Sync());
   if (job.trim_through != Lsn(0)) RETURN_IF_ERROR(log->Trim(job.trim_through));
+  return absl::OkStatus();
+}
+
+std::string ImageName(uint64_t attempt) { return absl::StrFormat("%016x", attempt); }
+
+absl::Status Publish(const CheckpointJob& job, const DiskTier& disk, const LogFiles& files,
+                     std::vector<CheckpointFile>* published) {
+  ASSIGN_OR_RETURN(const auto rows, disk.ListFrozen(ImageName(job.attempt)));
+  ASSIGN_OR_RETURN(const auto parts, FindLogParts(files, job.watermark, job.cut));
+  ASSIGN_OR_RETURN(*published, PublishFiles(job.directory, rows, files, parts, job.progress.get()));
   return absl::OkStatus();
 }
 
@@ -81,6 +93,23 @@ absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
   std::sort(job.entries->begin(), job.entries->end(),
             [](const DiskEntry& a, const DiskEntry& b) { return a.key < b.key; });
   return Detached(disk->Ingest(*job.entries));
+}
+
+CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk,
+                                   const LogFiles& files) {
+  CheckpointOutcome outcome;
+  switch (job.kind) {
+    case CheckpointJob::Kind::kFreeze:
+      outcome.status = Detached(disk->Freeze(ImageName(job.attempt)));
+      break;
+    case CheckpointJob::Kind::kPublish:
+      outcome.status = Detached(Publish(job, *disk, files, &outcome.files));
+      break;
+    case CheckpointJob::Kind::kDrop:
+      outcome.status = Detached(disk->DropFrozen(ImageName(job.attempt)));
+      break;
+  }
+  return outcome;
 }
 
 }  // namespace rowhouse

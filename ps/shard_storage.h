@@ -33,8 +33,10 @@ absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
 absl::Status RestoreShard(const PushLogOptions& options, ShardStorage* storage, Shard* shard,
                           std::string* found);
 
-// Carries out jobs (effects.h). Threading: RunLogJob one at a time; RunFileJob one at a time.
+// Carries out jobs (effects.h). Threading: each one at a time; of different kinds at once.
 LogOutcome RunLogJob(const LogJob& job, PushLog* log);
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk);
+// The image of an attempt is named by its number, as 16 hex digits.
+CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk, const LogFiles& files);
 
 }  // namespace rowhouse

@@ -5,7 +5,9 @@
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <system_error>
@@ -93,6 +95,16 @@ absl::Status CheckNotHeadless(const std::string& path) {
   return absl::OkStatus();
 }
 
+// "LOG" and "LOCK" belong to a running RocksDB, and its write-ahead log is empty.
+bool BelongsToImage(const fs::directory_entry& entry) {
+  const std::string name = entry.path().filename().string();
+  std::error_code error;
+  if (name.starts_with("LOG") || name == "LOCK") return false;
+  return !name.ends_with(".log") || entry.file_size(error) != 0;
+}
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenReadOnly(const std::string& path);
+
 // Creates an empty folder, or empties it.
 absl::Status MakeEmpty(const std::string& path) {
   std::error_code error;
@@ -103,10 +115,12 @@ absl::Status MakeEmpty(const std::string& path) {
 
 class RocksDiskTier final : public DiskTier {
  public:
+  // An image where `incoming` is empty.
   RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::DB> db)
       : path_(std::move(path)), incoming_(std::move(incoming)), db_(std::move(db)) {}
 
   absl::Status Ingest(std::span<const DiskEntry> entries) override {
+    if (is_image()) return RefuseImage();
     RETURN_IF_ERROR(CheckDiskEntries(entries));
     const std::string file = StrCat(incoming_, "/", next_file_++, ".sst");
     absl::Status status = WriteFile(file, entries);
@@ -150,7 +164,61 @@ class RocksDiskTier final : public DiskTier {
     return at->status().ok() ? absl::OkStatus() : RocksError("scan", path_, at->status());
   }
 
+  // Hard links where the file system has them.
+  absl::Status Freeze(const std::string& name) override {
+    if (is_image()) return RefuseImage();
+    RETURN_IF_ERROR(DropFrozen(name));
+    std::error_code error;
+    fs::create_directories(FrozenFolder(), error);
+    if (error) return FileError("create", FrozenFolder(), error);
+    rocksdb::Checkpoint* maker = nullptr;
+    rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &maker);
+    const std::unique_ptr<rocksdb::Checkpoint> owner(maker);
+    if (status.ok()) status = maker->CreateCheckpoint(FrozenPath(name));
+    return status.ok() ? absl::OkStatus()
+                       : RocksError("make an image in", FrozenPath(name), status);
+  }
+
+  absl::Status DropFrozen(const std::string& name) override {
+    std::error_code error;
+    fs::remove_all(FrozenPath(name), error);
+    if (!error) fs::remove_all(FrozenPath(name) + ".tmp", error);  // of one that was not finished
+    return error ? FileError("remove", FrozenPath(name), error) : absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const override {
+    RETURN_IF_ERROR(CheckFrozen(name));
+    return OpenReadOnly(FrozenPath(name));
+  }
+
+  absl::StatusOr<std::vector<FrozenFile>> ListFrozen(const std::string& name) const override {
+    RETURN_IF_ERROR(CheckFrozen(name));
+    std::vector<FrozenFile> files;
+    std::error_code error;
+    fs::directory_iterator at(FrozenPath(name), error);
+    for (; !error && at != fs::directory_iterator(); at.increment(error)) {
+      if (!BelongsToImage(*at)) continue;
+      files.push_back({at->path().filename().string(), at->path().string()});
+    }
+    if (error) return FileError("list", FrozenPath(name), error);
+    std::sort(files.begin(), files.end(),
+              [](const FrozenFile& a, const FrozenFile& b) { return a.name < b.name; });
+    return files;
+  }
+
  private:
+  bool is_image() const { return incoming_.empty(); }
+  static absl::Status RefuseImage() {
+    return absl::FailedPreconditionError("disk tier: an image cannot be changed");
+  }
+  std::string FrozenFolder() const { return path_ + ".frozen"; }
+  std::string FrozenPath(const std::string& name) const { return FrozenFolder() + "/" + name; }
+  absl::Status CheckFrozen(const std::string& name) const {
+    std::error_code error;
+    if (fs::exists(FrozenPath(name) + "/CURRENT", error)) return absl::OkStatus();
+    return absl::NotFoundError(StrCat("disk tier: there is no image ", FrozenPath(name)));
+  }
+
   absl::Status WriteFile(const std::string& file, std::span<const DiskEntry> entries) {
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db_->GetOptions());
     rocksdb::Status status = writer.Open(file);
@@ -177,7 +245,21 @@ class RocksDiskTier final : public DiskTier {
   std::atomic<uint64_t> next_file_ = 1;
 };
 
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenReadOnly(const std::string& path) {
+  rocksdb::Options options = DbOptions();
+  options.create_if_missing = false;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, &db);
+  if (!status.ok()) return RocksError("open", path, status);
+  return std::make_unique<RocksDiskTier>(path, "", std::unique_ptr<rocksdb::DB>(db));
+}
+
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path) {
+  RETURN_IF_ERROR(CheckNotHeadless(path));
+  return OpenReadOnly(path);
+}
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
@@ -191,6 +273,8 @@ absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& p
   auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::unique_ptr<rocksdb::DB>(db));
   // Only now: the open database's lock keeps others out.
   RETURN_IF_ERROR(MakeEmpty(incoming));
+  fs::remove_all(path + ".frozen", error);
+  if (error) return FileError("remove", path + ".frozen", error);
   return tier;
 }
 

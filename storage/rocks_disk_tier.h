@@ -18,7 +18,10 @@
 namespace rowhouse {
 
 // Opens or creates the database in folder `path`. Files on their way into it are made in
-// `path`.incoming; what an earlier process left there is removed.
+// `path`.incoming, images in `path`.frozen; what an earlier process left in either is removed.
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path);
+
+// For reading alone; several processes may. Ingest and Freeze are refused.
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path);
 
 }  // namespace rowhouse

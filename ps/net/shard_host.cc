@@ -107,6 +107,7 @@ void ShardHost::Perform(Effects effects) {
   if (finished_) return;
   if (effects.log_job.has_value()) RunLog(*effects.log_job);
   if (effects.file_job.has_value()) RunFile(*effects.file_job);
+  if (effects.checkpoint_job.has_value()) RunCheckpoint(*effects.checkpoint_job);
   if (effects.flush_step) {
     asio::post(loop_, [this] { Handle([this](Effects* e) { shard_->OnFlushStep(e); }); });
   }
@@ -132,6 +133,18 @@ void ShardHost::RunFile(FileJob job) {
     asio::post(loop_, [this, status = std::move(status)] {
       NoteFailure(status, "rows");
       Handle([&](Effects* effects) { shard_->OnFileDone(status, effects); });
+    });
+  });
+}
+
+void ShardHost::RunCheckpoint(CheckpointJob job) {
+  asio::post(context_->pool, [this, job = std::move(job)] {
+    CheckpointOutcome outcome = RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
+    asio::post(loop_, [this, outcome = std::move(outcome)] {
+      if (!outcome.status.ok()) {
+        LOG(ERROR) << "shard " << identity_.shard << ": checkpoint: " << outcome.status.message();
+      }
+      Handle([&](Effects* effects) { shard_->OnCheckpointDone(outcome, effects); });
     });
   });
 }

@@ -56,6 +56,7 @@ class ShardHost {
   void Perform(Effects effects);
   void RunLog(LogJob job);
   void RunFile(FileJob job);
+  void RunCheckpoint(CheckpointJob job);
   void RetryLater();
   void ResumeSessions();
   void Finish();

@@ -11,7 +11,6 @@ namespace rowhouse {
 namespace {
 
 constexpr SessionId kSession{1};
-constexpr uint64_t kNowMs = 1'700'000'000'000;
 
 Reply ToReply(const Answer& answer) {
   Reply reply;
@@ -49,7 +48,9 @@ absl::Status ShardDriver::Start() {
                                    SupportedAdagradKernels().back().kernel, &counters_);
   log_job_.reset();
   file_job_.reset();
+  checkpoint_job_.reset();
   flush_step_ = retry_ = stopped_ = false;
+  if (options_.replay_cut.has_value()) shard_->SetReplayCut(*options_.replay_cut);
   std::string found;
   return RestoreShard(PushLogOptions(), &storage_, shard_.get(), &found);
 }
@@ -67,7 +68,7 @@ bool ShardDriver::Stop() {
 Reply ShardDriver::Send(Op op, std::span<const std::byte> body) {
   const uint64_t request_id = next_request_++;
   Effects effects;
-  shard_->OnRequest(kSession, Request(op, request_id, body), kNowMs, &effects);
+  shard_->OnRequest(kSession, Request(op, request_id, body), now_ms_, &effects);
   Perform(std::move(effects));
   if (options_.run_log_jobs) RunJobs();
   return Late(request_id);
@@ -83,8 +84,8 @@ void ShardDriver::Create(const TableSpec& spec) {
   CHECK(reply.answered && reply.status.ok()) << reply.status;
 }
 
-void ShardDriver::Open(ClientId client, Incarnation incarnation) {
-  const Reply reply = SendControl(Op::kOpenClient, OpenClient{client, incarnation});
+void ShardDriver::Open(ClientId client, Incarnation incarnation, Mark mark) {
+  const Reply reply = SendControl(Op::kOpenClient, OpenClient{client, incarnation, mark});
   CHECK(reply.answered && reply.status.ok()) << reply.status;
 }
 
@@ -102,6 +103,7 @@ void ShardDriver::Perform(Effects effects) {
   }
   if (effects.log_job.has_value()) log_job_ = effects.log_job;
   if (effects.file_job.has_value()) file_job_ = effects.file_job;
+  if (effects.checkpoint_job.has_value()) checkpoint_job_ = effects.checkpoint_job;
   flush_step_ |= effects.flush_step;
   retry_ |= effects.retry;
   stopped_ |= effects.stopped;
@@ -115,6 +117,9 @@ bool ShardDriver::RunOneJob() {
   } else if (file_job_.has_value()) {
     shard_->OnFileDone(RunFileJob(*std::exchange(file_job_, std::nullopt), storage_.disk.get()),
                        &effects);
+  } else if (checkpoint_job_.has_value()) {
+    shard_->OnCheckpointDone(RunCheckpoint(*std::exchange(checkpoint_job_, std::nullopt)),
+                             &effects);
   } else if (std::exchange(flush_step_, false)) {
     shard_->OnFlushStep(&effects);
   } else {
@@ -122,6 +127,12 @@ bool ShardDriver::RunOneJob() {
   }
   Perform(std::move(effects));
   return true;
+}
+
+CheckpointOutcome ShardDriver::RunCheckpoint(const CheckpointJob& job) {
+  const auto failing = failing_checkpoints_.find(job.kind);
+  if (failing != failing_checkpoints_.end()) return {failing->second, {}};
+  return RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
 }
 
 void ShardDriver::RunJobs() {

@@ -46,10 +46,14 @@ class ShardDriver {
   struct Options {
     ShardLimits limits;
     ShardIdentity identity{Timeline(1), ShardId(0), 1, 14};
-    bool run_log_jobs = true;  // false: they wait for RunLogJobs()
+    bool run_log_jobs = true;        // false: they wait for RunLogJobs()
+    std::optional<Mark> replay_cut;  // see Shard::SetReplayCut
   };
   ShardDriver() : ShardDriver(Options()) {}
   explicit ShardDriver(Options options);
+  // On storage of the caller's making.
+  ShardDriver(Options options, ShardStorage storage)
+      : options_(std::move(options)), storage_(std::move(storage)) {}
 
   // Brings the shard up from what the storage holds; also after Stop or Crash.
   absl::Status Start();
@@ -69,12 +73,20 @@ class ShardDriver {
 
   // Common requests that must succeed.
   void Create(const TableSpec& spec);
-  void Open(ClientId client, Incarnation incarnation);
+  void Open(ClientId client, Incarnation incarnation, Mark mark = Mark(0));
   std::vector<float> Pull(const TableSpec& spec, std::vector<Key> keys);
 
   void set_run_log_jobs(bool run) { options_.run_log_jobs = run; }
   void RunJobs();
+  // Carries out one thing that is due; false where nothing is.
+  bool RunOneJob();
   void Retry();
+  // By the clock that the shard is told.
+  void Advance(uint64_t ms) { now_ms_ += ms; }
+  // Checkpoint jobs of this kind fail with this status.
+  void FailCheckpoints(CheckpointJob::Kind kind, absl::Status status) {
+    failing_checkpoints_[kind] = std::move(status);
+  }
 
   Shard& shard() { return *shard_; }
   MemoryLogFiles& files() { return *static_cast<MemoryLogFiles*>(storage_.files.get()); }
@@ -85,7 +97,7 @@ class ShardDriver {
 
  private:
   void Perform(Effects effects);
-  bool RunOneJob();
+  CheckpointOutcome RunCheckpoint(const CheckpointJob& job);
 
   Options options_;
   RefusalCounters counters_;
@@ -93,9 +105,12 @@ class ShardDriver {
   std::unique_ptr<Shard> shard_;
   std::optional<LogJob> log_job_;
   std::optional<FileJob> file_job_;
+  std::optional<CheckpointJob> checkpoint_job_;
   bool flush_step_ = false;
   bool retry_ = false;
   bool stopped_ = false;
+  std::map<CheckpointJob::Kind, absl::Status> failing_checkpoints_;
+  uint64_t now_ms_ = 1'700'000'000'000;
   uint64_t next_request_ = 1;
   std::map<uint64_t, Reply> replies_;
 };

@@ -110,6 +110,7 @@ absl::StatusOr<std::vector<Request>> PlanPush(Step step, std::vector<PushPart> p
   PushHeader header;
   header.epoch = slots.epoch();
   header.step = step;
+  header.part_count = static_cast<uint16_t>(groups.size());
   std::vector<Request> requests;
   for (const auto& [shard, sections] : groups) {
     requests.push_back(MakeRequest(plan, shard, header, sections));
