@@ -93,7 +93,7 @@ class Checkpointer {
   void DropImage();
   void OnFrozen(Mark announced, Lsn watermark);
 
-  const uint64_t timeout_ms_;
+  uint64_t timeout_ms_;
 
   Phase phase_ = Phase::kNone;
   uint64_t attempt_ = 0;

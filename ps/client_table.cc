@@ -189,7 +189,7 @@ std::vector<CheckpointPart> ClientTable::PartsOfLeft(Mark mark) const {
     for (const PastPart& past : client.past) {
       AddPart(id, past.incarnation, past.sequence, past.applied, mark, &parts);
     }
-    if (!client.left) continue;
+    if (!client.left || client.window.size() == 0) continue;
     parts.push_back({id, client.incarnation, client.window.floor(), client.step, 0});
     for (const auto& [part, applied] : client.window.parts()) {
       AddPart(id, client.incarnation, part.sequence, applied, mark, &parts);

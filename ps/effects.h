@@ -19,6 +19,7 @@
 #include "common/wire/frame_builder.h"
 #include "storage/checkpoint_files.h"
 #include "storage/disk_tier.h"
+#include "storage/entry_buffer.h"
 #include "storage/push_log.h"
 
 namespace rowhouse {
@@ -49,9 +50,9 @@ struct LogOutcome {
   uint64_t log_bytes = 0;  // of all segments
 };
 
-// Sort the entries by key and ingest them; the outcome goes to Shard::OnFileDone.
+// Ingest the entries, sorted by key; the outcome goes to Shard::OnFileDone.
 struct FileJob {
-  std::vector<DiskEntry>* entries = nullptr;
+  const EntryBuffer* entries = nullptr;
 };
 
 // Read rows of the disk tier; the outcome goes to Shard::OnRowsRead. Several may be under way; each

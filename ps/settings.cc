@@ -97,7 +97,7 @@ Program ServerProgram() {
   return {"rowhouse-ps",
           ROWHOUSE_VERSION,
           "Serves shards of embedding tables to workers.",
-          {},
+          {{"serve", "Serve until SIGTERM or SIGINT"}},
           {"rowhouse-ps --data-dir /var/lib/rowhouse",
            "rowhouse-ps --listen 127.0.0.1:0 --shards 2 --ready-file ready.json --data-dir data",
            "rowhouse-ps --cluster cluster.toml --server-index 1 --data-dir /var/lib/rowhouse"}};

@@ -42,7 +42,7 @@ Shard::Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
       kernel_(kernel),
       counters_(counters),
       map_(identity.shard_count),
-      flusher_({limits.flush_step_rows, limits.flush_file_rows}, &tables_,
+      flusher_({.step_rows = limits.flush_step_rows, .file_rows = limits.flush_file_rows}, &tables_,
                [this](Lsn watermark) { return Bookkeeping(watermark); }),
       checkpointer_(limits.checkpoint_timeout_ms) {}
 
@@ -367,6 +367,7 @@ std::vector<Counter> Shard::Counters() const {
                                    {"log_bytes", log_bytes_},
                                    {"log_buffered_bytes", log_.buffered_bytes()},
                                    {"flushes", flushes_}};
+  event_times_.AppendTo(&counters);
   counters_->AppendTo(&counters);
   return counters;
 }

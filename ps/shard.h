@@ -4,7 +4,7 @@
 // socket, a thread or a disk.
 //
 //   Shard shard(identity, limits, kernel, &counters);
-//   ... RestoreMeta, RestoreRow, Replay as recovery.h does ...
+//   ... RestoreMeta, RestoreRows, Replay as RestoreShard does (shard_storage.h) ...
 //   shard.Started(next_lsn, log_bytes);
 //   shard.OnRequest(session, frame, now_ms, &effects);
 //
@@ -25,6 +25,7 @@
 #include "ps/checkpointer.h"
 #include "ps/client_table.h"
 #include "ps/effects.h"
+#include "ps/event_times.h"
 #include "ps/flusher.h"
 #include "ps/log_queue.h"
 #include "ps/optimizer/adagrad.h"
@@ -33,6 +34,7 @@
 #include "ps/shard_limits.h"
 #include "ps/table_set.h"
 #include "storage/data_dir.h"
+#include "storage/row_batch.h"
 
 namespace rowhouse {
 
@@ -50,8 +52,9 @@ class Shard {
 
   // Start, in this order: bookkeeping, rows, log records above the watermark, Started.
   absl::Status RestoreMeta(std::string_view name, std::string_view value);
-  absl::Status RestoreRow(std::string_view disk_key, std::string_view value);
-  absl::Status Replay(const LogRecord& record);
+  absl::Status RestoreRows(const RowBatch& batch);
+  // The number of rows that the record pushes.
+  absl::StatusOr<uint64_t> Replay(const LogRecord& record);
   void Started(Lsn next, uint64_t log_bytes);
   Lsn watermark() const { return watermark_; }
   Lsn highest_row_lsn() const { return highest_row_lsn_; }
@@ -72,6 +75,9 @@ class Shard {
     return !log_.failing() &&
            log_.buffered_bytes() + log_.waiting_bytes() > limits_.log_buffer_bytes_max;
   }
+
+  // How long the event that has just been handled took, by whoever has a clock.
+  void NoteEventTime(EventKind kind, uint64_t micros) { event_times_.Note(kind, micros); }
 
   const TableSet& tables() const { return tables_; }
   const ClientTable& clients() const { return clients_; }
@@ -136,7 +142,7 @@ class Shard {
   void AnswerDone(SessionId session, const ReceivedFrame& request, Op op, Effects* effects);
   Lsn LogServerRecord(RecordType type, std::vector<std::byte> body, uint64_t now_ms);
   bool IsWithinCut(Mark mark) const { return !replay_cut_.has_value() || mark < *replay_cut_; }
-  absl::Status ReplayPush(const LogRecord& record);
+  absl::StatusOr<uint64_t> ReplayPush(const LogRecord& record);
   absl::Status ReplayClientRecord(const LogRecord& record);
   absl::Status ReplaySection(const PushSection& section, float effective_learning_rate, Lsn lsn);
 
@@ -182,6 +188,7 @@ class Shard {
   uint64_t rows_pulled_ = 0;
   uint64_t rows_pushed_ = 0;
   uint64_t flushes_ = 0;
+  EventTimes event_times_;
 };
 
 }  // namespace rowhouse

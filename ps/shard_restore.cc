@@ -83,22 +83,15 @@ absl::Status Shard::RestoreMeta(std::string_view name, std::string_view value) {
                         " bytes is not known to this build"));
 }
 
-absl::Status Shard::RestoreRow(std::string_view disk_key, std::string_view value) {
-  ASSIGN_OR_RETURN(const RowKey key, DecodeRowKey(disk_key));
-  ASSIGN_OR_RETURN(const Generation generation, RowGeneration(value));
-  TableRows* table = tables_.Find(key.table);
-  if (table == nullptr || table->generation() != generation) return absl::OkStatus();
-  std::byte* row = nullptr;
-  table->FindOrCreate({&key.key, 1}, {&row, 1});
-  RETURN_IF_ERROR(DecodeRow(value, table->layout(), row));
-  RowHeader& header = RowLayout::Header(row);
-  header.generation = generation;
-  header.flags = 0;
-  highest_row_lsn_ = std::max(highest_row_lsn_, header.lsn);
+absl::Status Shard::RestoreRows(const RowBatch& batch) {
+  TableRows* table = tables_.Find(batch.table);
+  if (table == nullptr) return absl::OkStatus();
+  table->Load(batch.keys, batch.values);
+  highest_row_lsn_ = std::max(highest_row_lsn_, batch.highest_lsn);
   return absl::OkStatus();
 }
 
-absl::Status Shard::Replay(const LogRecord& record) {
+absl::StatusOr<uint64_t> Shard::Replay(const LogRecord& record) {
   switch (record.type) {
     case RecordType::kPush:
       return ReplayPush(record);
@@ -106,19 +99,20 @@ absl::Status Shard::Replay(const LogRecord& record) {
       // Beyond the cut too: records behind it bear this mark.
       ASSIGN_OR_RETURN(const AnnounceMark announce, DecodeControl<AnnounceMark>(record.body));
       announced_ = std::max(announced_, announce.mark);
-      return absl::OkStatus();
+      return 0;
     }
     case RecordType::kCreateTable: {
-      if (!IsWithinCut(announced_)) return absl::OkStatus();
+      if (!IsWithinCut(announced_)) return 0;
       ASSIGN_OR_RETURN(const TableRecord table, DecodeControl<TableRecord>(record.body));
       RETURN_IF_ERROR(Validate(table.spec));
       tables_.Create(table);
-      return absl::OkStatus();
+      return 0;
     }
     case RecordType::kOpenClient:
     case RecordType::kCloseMark:
     case RecordType::kLeaveClient:
-      return IsWithinCut(announced_) ? ReplayClientRecord(record) : absl::OkStatus();
+      if (IsWithinCut(announced_)) RETURN_IF_ERROR(ReplayClientRecord(record));
+      return 0;
     default:
       break;
   }
@@ -140,16 +134,16 @@ absl::Status Shard::ReplayClientRecord(const LogRecord& record) {
   return absl::OkStatus();
 }
 
-absl::Status Shard::ReplayPush(const LogRecord& record) {
+absl::StatusOr<uint64_t> Shard::ReplayPush(const LogRecord& record) {
   ASSIGN_OR_RETURN(const PushView push,
                    PushView::Parse(record.body, std::numeric_limits<uint64_t>::max()));
-  if (!IsWithinCut(MarkOf(push.header()))) return absl::OkStatus();
+  if (!IsWithinCut(MarkOf(push.header()))) return 0;
   ASSIGN_OR_RETURN(const std::vector<float> rates, RatesOf(record, push.section_count()));
   for (uint32_t i = 0; i < push.section_count(); ++i) {
     RETURN_IF_ERROR(ReplaySection(push.section(i), rates[i], record.lsn));
   }
   clients_.AddPush(DescribePush(push.header(), record.lsn, record.arrival_ms));
-  return absl::OkStatus();
+  return push.row_count();
 }
 
 // A section of a table or generation that is gone has nothing left to change.

@@ -52,28 +52,22 @@ absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
   return storage;
 }
 
-absl::Status RestoreShard(const PushLogOptions& options, ShardStorage* storage, Shard* shard,
+absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, Shard* shard,
                           std::string* found) {
   const std::string meta_begin = MetaBegin();
   RETURN_IF_ERROR(
       storage->disk->Scan(meta_begin, "", [&](std::string_view key, std::string_view value) {
         return shard->RestoreMeta(key.substr(meta_begin.size()), value);
       }));
-  uint64_t rows = 0;
-  RETURN_IF_ERROR(
-      storage->disk->Scan("", meta_begin, [&](std::string_view key, std::string_view value) {
-        ++rows;
-        return shard->RestoreRow(key, value);
-      }));
-  uint64_t records = 0;
-  const Lsn synced = std::max(shard->watermark(), shard->highest_row_lsn());
-  ASSIGN_OR_RETURN(storage->log, PushLog::Open(storage->files.get(), options, shard->watermark(),
-                                               synced, [&](const LogRecord& record) {
-                                                 ++records;
-                                                 return shard->Replay(record);
-                                               }));
+  RestoreProgress progress;
+  RETURN_IF_ERROR(LoadRows(options, *storage->disk, shard, &progress));
+  ASSIGN_OR_RETURN(storage->log, ReplayLog(options, storage->files.get(), shard, &progress));
   shard->Started(storage->log->next_lsn(), storage->log->size_bytes());
-  *found = StrCat(rows, " rows, ", records, " log records above ", shard->watermark().value());
+  progress.phase = RestoreProgress::Phase::kDone;
+  progress.fraction = 1;
+  if (options.observe) options.observe(progress);
+  *found = StrCat(progress.rows, " rows, ", progress.records, " log records above ",
+                  shard->watermark().value());
   if (!storage->log->cut_message().empty()) {
     *found = StrCat(*found, "; ", storage->log->cut_message());
   }
@@ -90,9 +84,7 @@ LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
 }
 
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
-  std::sort(job.entries->begin(), job.entries->end(),
-            [](const DiskEntry& a, const DiskEntry& b) { return a.key < b.key; });
-  return Detached(disk->Ingest(*job.entries));
+  return Detached(disk->Ingest(job.entries->Sorted()));
 }
 
 CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk,

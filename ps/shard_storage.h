@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "ps/restore.h"
 #include "ps/shard.h"
 #include "storage/data_dir.h"
 #include "storage/disk_tier.h"
@@ -30,7 +31,7 @@ absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
 
 // Fills `shard` with what is stored: bookkeeping, rows, then the log above the watermark; opens the
 // log for writing. `found` gets a line of what was read, for the server's log.
-absl::Status RestoreShard(const PushLogOptions& options, ShardStorage* storage, Shard* shard,
+absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, Shard* shard,
                           std::string* found);
 
 // Carries out jobs (effects.h). Threading: each one at a time; of different kinds at once.

@@ -4,7 +4,7 @@
 
 namespace rowhouse {
 
-absl::Status CheckDiskEntries(std::span<const DiskEntry> entries) {
+absl::Status CheckDiskEntries(std::span<const DiskEntryView> entries) {
   if (entries.empty()) return absl::InvalidArgumentError("disk tier: no entries to ingest");
   if (entries.front().key.empty()) return absl::InvalidArgumentError("disk tier: an empty key");
   for (size_t i = 1; i < entries.size(); ++i) {
@@ -14,6 +14,13 @@ absl::Status CheckDiskEntries(std::span<const DiskEntry> entries) {
                                              " does not sort after the one before it"));
   }
   return absl::OkStatus();
+}
+
+absl::Status DiskTier::Ingest(std::span<const DiskEntry> entries) {
+  std::vector<DiskEntryView> views;
+  views.reserve(entries.size());
+  for (const DiskEntry& entry : entries) views.push_back({entry.key, entry.value});
+  return Ingest(std::span<const DiskEntryView>(views));
 }
 
 }  // namespace rowhouse

@@ -10,6 +10,6 @@ namespace rowhouse {
 
 // InvalidArgument, naming the position, unless there are entries, sorted by key, unique and with
 // keys that are not empty.
-absl::Status CheckDiskEntries(std::span<const DiskEntry> entries);
+absl::Status CheckDiskEntries(std::span<const DiskEntryView> entries);
 
 }  // namespace rowhouse

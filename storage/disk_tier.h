@@ -25,6 +25,11 @@ struct DiskEntry {
   std::string value;
 };
 
+struct DiskEntryView {
+  std::string_view key;
+  std::string_view value;
+};
+
 // A file of an image.
 struct FrozenFile {
   std::string name;  // within the tier: "000012.sst"
@@ -37,7 +42,8 @@ class DiskTier {
 
   // entries: sorted by key bytes, unique, not empty. All or none of them; later ones win over
   // earlier files. Durable against power loss on return.
-  virtual absl::Status Ingest(std::span<const DiskEntry> entries) = 0;
+  virtual absl::Status Ingest(std::span<const DiskEntryView> entries) = 0;
+  absl::Status Ingest(std::span<const DiskEntry> entries);
 
   // One result per key, in their order.
   virtual absl::StatusOr<std::vector<std::optional<std::string>>> Read(

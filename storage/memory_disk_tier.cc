@@ -21,12 +21,14 @@ class MemoryDiskTier final : public DiskTier {
   explicit MemoryDiskTier(std::shared_ptr<Entries> image)
       : is_image_(true), entries_(std::move(image)) {}
 
-  absl::Status Ingest(std::span<const DiskEntry> entries) override {
+  absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     RETURN_IF_ERROR(CheckDiskEntries(entries));
     if (is_image_) return RefuseImage();
     const std::unique_lock lock(mutex_);
     if (entries_.use_count() > 1) entries_ = std::make_shared<Entries>(*entries_);
-    for (const DiskEntry& entry : entries) entries_->insert_or_assign(entry.key, entry.value);
+    for (const DiskEntryView& entry : entries) {
+      entries_->insert_or_assign(std::string(entry.key), entry.value);
+    }
     return absl::OkStatus();
   }
 

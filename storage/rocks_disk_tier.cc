@@ -119,7 +119,7 @@ class RocksDiskTier final : public DiskTier {
   RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::DB> db)
       : path_(std::move(path)), incoming_(std::move(incoming)), db_(std::move(db)) {}
 
-  absl::Status Ingest(std::span<const DiskEntry> entries) override {
+  absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     if (is_image()) return RefuseImage();
     RETURN_IF_ERROR(CheckDiskEntries(entries));
     const std::string file = StrCat(incoming_, "/", next_file_++, ".sst");
@@ -219,11 +219,11 @@ class RocksDiskTier final : public DiskTier {
     return absl::NotFoundError(StrCat("disk tier: there is no image ", FrozenPath(name)));
   }
 
-  absl::Status WriteFile(const std::string& file, std::span<const DiskEntry> entries) {
+  absl::Status WriteFile(const std::string& file, std::span<const DiskEntryView> entries) {
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db_->GetOptions());
     rocksdb::Status status = writer.Open(file);
     for (size_t i = 0; status.ok() && i < entries.size(); ++i) {
-      status = writer.Put(entries[i].key, entries[i].value);
+      status = writer.Put(ToSlice(entries[i].key), ToSlice(entries[i].value));
     }
     if (status.ok()) status = writer.Finish();  // syncs the file
     return status.ok() ? absl::OkStatus() : RocksError("write", file, status);

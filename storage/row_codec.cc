@@ -10,15 +10,16 @@
 namespace rowhouse {
 namespace {
 
-constexpr size_t kRowKeyBytes = 2 + 8 + 8;
+constexpr uint32_t kRowKeyBytes = 2 + 8 + 8;
 constexpr size_t kValueHeaderBytes = 4 + 4 + 8;
 constexpr std::string_view kMetaPrefix = "\xff\xff";
 
 template <typename T>
-void AppendBigEndian(std::string& out, T value) {
+char* PutBigEndian(T value, char* out) {
   for (int shift = 8 * (sizeof(T) - 1); shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(value >> shift));
+    *out++ = static_cast<char>(value >> shift);
   }
+  return out;
 }
 
 template <typename T>
@@ -31,8 +32,9 @@ T ReadBigEndian(std::string_view bytes) {
 }
 
 template <typename T>
-void AppendRaw(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof(value));
+char* PutRaw(T value, char* out) {
+  std::memcpy(out, &value, sizeof(value));
+  return out + sizeof(value);
 }
 
 template <typename T>
@@ -60,14 +62,31 @@ absl::Status CheckValueHeader(std::string_view value) {
                                     "from a backup"));
 }
 
+// key: [kRowKeyBytes]
+void PutRowKey(TableId table, Key key, char* out) {
+  out = PutBigEndian(SlotOf(Fingerprint(table, key)).value(), out);
+  out = PutBigEndian(table.value(), out);
+  PutBigEndian(key.value(), out);
+}
+
+// value: [ValueBytes(layout)]
+void PutRowValue(const RowLayout& layout, const std::byte* row, char* out) {
+  const RowHeader& header = RowLayout::Header(row);
+  out = PutRaw(kRowFormat, out);
+  out = PutRaw(header.generation.value(), out);
+  out = PutRaw(header.lsn.value(), out);
+  std::memcpy(out, RowLayout::Weights(row), layout.value_bytes());
+}
+
+uint32_t ValueBytes(const RowLayout& layout) {
+  return static_cast<uint32_t>(kValueHeaderBytes + layout.value_bytes());
+}
+
 }  // namespace
 
 std::string EncodeRowKey(TableId table, Key key) {
-  std::string out;
-  out.reserve(kRowKeyBytes);
-  AppendBigEndian(out, SlotOf(Fingerprint(table, key)).value());
-  AppendBigEndian(out, table.value());
-  AppendBigEndian(out, key.value());
+  std::string out(kRowKeyBytes, '\0');
+  PutRowKey(table, key, out.data());
   return out;
 }
 
@@ -89,15 +108,16 @@ absl::StatusOr<RowKey> DecodeRowKey(std::string_view bytes) {
 }
 
 DiskEntry EncodeRow(TableId table, const RowLayout& layout, const std::byte* row) {
-  const RowHeader& header = RowLayout::Header(row);
-  DiskEntry entry;
-  entry.key = EncodeRowKey(table, header.key);
-  entry.value.reserve(kValueHeaderBytes + layout.value_bytes());
-  AppendRaw(entry.value, kRowFormat);
-  AppendRaw(entry.value, header.generation.value());
-  AppendRaw(entry.value, header.lsn.value());
-  entry.value.append(reinterpret_cast<const char*>(RowLayout::Weights(row)), layout.value_bytes());
+  DiskEntry entry{EncodeRowKey(table, RowLayout::Header(row).key),
+                  std::string(ValueBytes(layout), '\0')};
+  PutRowValue(layout, row, entry.value.data());
   return entry;
+}
+
+void AppendRow(TableId table, const RowLayout& layout, const std::byte* row, EntryBuffer* out) {
+  const EntryBuffer::Slot slot = out->Add(kRowKeyBytes, ValueBytes(layout));
+  PutRowKey(table, RowLayout::Header(row).key, slot.key);
+  PutRowValue(layout, row, slot.value);
 }
 
 absl::StatusOr<Generation> RowGeneration(std::string_view value) {
@@ -105,15 +125,28 @@ absl::StatusOr<Generation> RowGeneration(std::string_view value) {
   return Generation(ReadRaw<uint32_t>(value, 4));
 }
 
-absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byte* row) {
+absl::StatusOr<std::span<const std::byte>> LoadValue(std::string_view value,
+                                                     const RowLayout& layout) {
   RETURN_IF_ERROR(CheckValueHeader(value));
-  if (value.size() != kValueHeaderBytes + layout.value_bytes()) {
-    return absl::DataLossError(StrCat(
-        "stored row of ", value.size(), " bytes; rows of dim ", layout.dim(), " with ",
-        layout.state_floats(), " state floats have ", kValueHeaderBytes + layout.value_bytes()));
+  if (value.size() != ValueBytes(layout)) {
+    return absl::DataLossError(StrCat("stored row of ", value.size(), " bytes; rows of dim ",
+                                      layout.dim(), " with ", layout.state_floats(),
+                                      " state floats have ", ValueBytes(layout)));
   }
-  RowLayout::Header(row).lsn = Lsn(ReadRaw<uint64_t>(value, 8));
-  std::memcpy(RowLayout::Weights(row), value.data() + kValueHeaderBytes, layout.value_bytes());
+  return std::as_bytes(std::span(value)).subspan(kValueHeaderBytes - sizeof(Lsn));
+}
+
+size_t LoadValueBytes(const RowLayout& layout) { return sizeof(Lsn) + layout.value_bytes(); }
+
+std::string SlotBegin(uint32_t slot) {
+  std::string out(sizeof(uint16_t), '\0');
+  PutBigEndian(static_cast<uint16_t>(slot), out.data());
+  return out;
+}
+
+absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byte* row) {
+  ASSIGN_OR_RETURN(const std::span<const std::byte> bytes, LoadValue(value, layout));
+  PutLoadValue(bytes.data(), layout, row);
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "common/types.h"
 
@@ -51,5 +52,11 @@ class RowLayout {
   uint32_t dim_;
   uint32_t state_floats_;
 };
+
+// A row's lsn, weights and state as they follow each other in the disk tier, unaligned.
+inline void PutLoadValue(const std::byte* value, const RowLayout& layout, std::byte* row) {
+  std::memcpy(static_cast<void*>(&RowLayout::Header(row).lsn), value, sizeof(Lsn));
+  std::memcpy(RowLayout::Weights(row), value + sizeof(Lsn), layout.value_bytes());
+}
 
 }  // namespace rowhouse

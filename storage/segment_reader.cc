@@ -11,7 +11,7 @@
 namespace rowhouse {
 namespace {
 
-constexpr size_t kWindowBytes = size_t{1} << 20;
+constexpr size_t kWindowBytes = size_t{4} << 20;
 
 bool AllZero(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
@@ -43,27 +43,24 @@ bool IsWhole(const BatchHeader& header) {
 absl::StatusOr<std::span<const std::byte>> FileWindow::Peek(uint64_t offset, size_t bytes) {
   if (offset >= size_bytes_) return std::span<const std::byte>();
   const size_t wanted = std::min<uint64_t>(bytes, size_bytes_ - offset);
-  if (offset < buffer_offset_ || offset + wanted > buffer_offset_ + buffer_.size()) {
+  if (buffer_ == nullptr || offset < buffer_offset_ ||
+      offset + wanted > buffer_offset_ + buffer_->size()) {
     const size_t ahead = std::min<uint64_t>(std::max(wanted, kWindowBytes), size_bytes_ - offset);
-    ASSIGN_OR_RETURN(buffer_, files_->Read(name_, offset, ahead));
+    ASSIGN_OR_RETURN(std::vector<std::byte> read, files_->Read(name_, offset, ahead));
+    buffer_ = std::make_shared<const std::vector<std::byte>>(std::move(read));
     buffer_offset_ = offset;
-    if (buffer_.size() < wanted) {
+    if (buffer_->size() < wanted) {
       return absl::UnavailableError(StrCat("push log: ", Describe(),
                                            " became shorter while it was read; is another process "
                                            "using it?"));
     }
   }
-  return std::span<const std::byte>(buffer_).subspan(offset - buffer_offset_, wanted);
+  return std::span<const std::byte>(*buffer_).subspan(offset - buffer_offset_, wanted);
 }
 
-absl::StatusOr<std::shared_ptr<const std::vector<std::byte>>> FileWindow::Copy(uint64_t offset,
-                                                                               size_t bytes) {
-  if (bytes > kWindowBytes) {
-    ASSIGN_OR_RETURN(std::vector<std::byte> direct, files_->Read(name_, offset, bytes));
-    return std::make_shared<const std::vector<std::byte>>(std::move(direct));
-  }
+absl::StatusOr<SharedBytes> FileWindow::Share(uint64_t offset, size_t bytes) {
   ASSIGN_OR_RETURN(const auto view, Peek(offset, bytes));
-  return std::make_shared<const std::vector<std::byte>>(view.begin(), view.end());
+  return SharedBytes{view, buffer_};
 }
 
 // One record, or why there is none.
@@ -174,12 +171,12 @@ absl::StatusOr<SegmentReader::ReadRecord> SegmentReader::RecordAt(uint64_t offse
                 std::vector<std::byte>(prefix.begin(), prefix.end())};
   // The header's checksum is right, so its sizes may be trusted: the body lies within the file.
   const uint64_t body_at = offset + sizeof(RecordHeader) + padded_prefix_bytes;
-  ASSIGN_OR_RETURN(const auto body, window_.Copy(body_at, PaddedTo8(header->body_bytes)));
-  out.record.body = std::span(*body).first(header->body_bytes);
+  ASSIGN_OR_RETURN(const SharedBytes body, window_.Share(body_at, PaddedTo8(header->body_bytes)));
+  out.record.body = body.bytes.first(header->body_bytes);
   out.record.body_checksum = header->body_checksum;
-  out.record.owner = body;
+  out.record.owner = body.owner;
   if (Checksum(out.record.body) != header->body_checksum ||
-      !AllZero(std::span(*body).subspan(header->body_bytes))) {
+      !AllZero(body.bytes.subspan(header->body_bytes))) {
     out.what = "a record's body is damaged";
   }
   return out;

@@ -7,7 +7,8 @@
 // Errors: statuses are failed reads, a newer format, and LSNs that do not follow each other; what
 // may
 //   be a torn tail is a result, kDamage, for the caller to judge.
-// Cost: one window of the file (1 MiB) and the records of one batch are in memory.
+// Cost: the records of one batch are in memory, in windows of the file of 4 MiB, which live as long
+//   as a record in them.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +26,12 @@
 
 namespace rowhouse {
 
+// Bytes of a file, and what keeps them alive.
+struct SharedBytes {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;
+};
+
 // Part of a file, read in large pieces.
 class FileWindow {
  public:
@@ -33,8 +40,8 @@ class FileWindow {
 
   // Up to `bytes` bytes from `offset`, fewer only at the end. Valid until the next call.
   absl::StatusOr<std::span<const std::byte>> Peek(uint64_t offset, size_t bytes);
-  // The same as a copy that lives on its own, 8-byte aligned.
-  absl::StatusOr<std::shared_ptr<const std::vector<std::byte>>> Copy(uint64_t offset, size_t bytes);
+  // The same, for as long as its owner lives; aligned as `offset` is, up to 8.
+  absl::StatusOr<SharedBytes> Share(uint64_t offset, size_t bytes);
 
   uint64_t size_bytes() const { return size_bytes_; }
   const std::string& name() const { return name_; }
@@ -45,7 +52,7 @@ class FileWindow {
   std::string name_;
   uint64_t size_bytes_;
   uint64_t buffer_offset_ = 0;
-  std::vector<std::byte> buffer_;
+  std::shared_ptr<const std::vector<std::byte>> buffer_;  // null at first
 };
 
 struct SegmentStep {

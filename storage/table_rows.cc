@@ -69,6 +69,24 @@ void TableRows::FindOrCreate(std::span<const Key> keys, std::span<std::byte*> ro
   }
 }
 
+// No initial values: every byte of a new row is written here.
+void TableRows::Load(std::span<const Key> keys, std::span<const std::byte> values) {
+  const size_t value_bytes = sizeof(Lsn) + layout_.value_bytes();
+  CHECK_EQ(values.size(), keys.size() * value_bytes);
+  std::array<std::byte*, kChunkKeys> rows;
+  std::vector<uint32_t> created;
+  created.reserve(kChunkKeys);
+  for (size_t first = 0; first < keys.size(); first += kChunkKeys) {
+    const auto chunk = keys.subspan(first, std::min(kChunkKeys, keys.size() - first));
+    created.clear();
+    index_->FindOrInsert(chunk, std::span(rows).first(chunk.size()), created);
+    for (const uint32_t i : created) {
+      RowLayout::Header(rows[i]) = {chunk[i], Lsn(0), generation_, 0};
+      PutLoadValue(values.data() + (first + i) * value_bytes, layout_, rows[i]);
+    }
+  }
+}
+
 void TableRows::Gather(std::span<const Key> keys, float* out) const {
   const size_t weight_bytes = size_t{spec_.dim} * sizeof(float);
   std::array<std::byte*, kChunkKeys> rows;

@@ -47,6 +47,10 @@ class TableRows {
   // keys: [n], unique. New rows have lsn 0, their initial weights and initial accumulators.
   void FindOrCreate(std::span<const Key> keys, std::span<std::byte*> rows);
 
+  // Rows that come back from the disk tier, clean. values: lsn, weights and state of each key, one
+  // after another (row_layout.h, PutLoadValue). keys: unique; one that has a row already keeps it.
+  void Load(std::span<const Key> keys, std::span<const std::byte> values);
+
   // out: [n, dim]. Absent keys give their initial weights; nothing is created.
   void Gather(std::span<const Key> keys, float* out) const;
 

@@ -36,15 +36,17 @@ Line HeaderOf(size_t shards) {
   return line;
 }
 
+// Sums of most counters mean something; of the longest of a kind the longest does.
 Line LineOf(const std::string& name, const std::vector<StatsAnswer>& stats) {
   Line line = {name};
-  uint64_t sum = 0;
+  const bool is_longest = name.starts_with("longest_");
+  uint64_t all = 0;
   for (const StatsAnswer& shard : stats) {
     const std::optional<uint64_t> value = ValueOf(shard, name);
     line.push_back(value ? StrCat(*value) : "-");
-    sum += value.value_or(0);
+    all = is_longest ? std::max(all, value.value_or(0)) : all + value.value_or(0);
   }
-  if (stats.size() > 1) line.push_back(StrCat(sum));
+  if (stats.size() > 1) line.push_back(StrCat(all));
   return line;
 }
 

@@ -9,16 +9,23 @@
 
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "ps/restore_report.h"
 
 namespace rowhouse {
 namespace {
 
 // How long a stop waits for peers to take their last answers.
 constexpr uint32_t kFinishTimeoutMs = 2000;
+// Readers of a start: two keep one shard's thread busy with rows.
+constexpr uint32_t kRestoreThreads = 2;
 
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+double SecondsNow() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 std::string ShardPath(const ServerOptions& options, ShardId shard) {
@@ -38,9 +45,14 @@ absl::StatusOr<std::unique_ptr<ShardHost>> ShardHost::Open(const ShardIdentity& 
   ASSIGN_OR_RETURN(ShardStorage storage, OpenStorage(identity, context->options));
   auto shard = std::make_unique<Shard>(storage.identity, context->options.limits,
                                        SupportedAdagradKernels().back().kernel, &context->refusals);
+  const std::string who = StrCat("shard ", identity.shard.value(), " of ", identity.shard_count);
+  RestoreReport report(who, SecondsNow, [](std::string_view line) { LOG(INFO) << line; });
+  RestoreOptions restore(context->options.log);
+  restore.threads = kRestoreThreads;
+  restore.observe = [&](const RestoreProgress& progress) { report.Note(progress); };
   std::string found;
-  RETURN_IF_ERROR(RestoreShard(context->options.log, &storage, shard.get(), &found));
-  LOG(INFO) << "shard " << identity.shard << " of " << identity.shard_count << ": " << found;
+  RETURN_IF_ERROR(RestoreShard(restore, &storage, shard.get(), &found));
+  LOG(INFO) << who << ": " << found;
   return std::unique_ptr<ShardHost>(new ShardHost(std::move(storage), std::move(shard), context));
 }
 
@@ -84,14 +96,20 @@ void ShardHost::Adopt(StreamSocket socket, FrameReader reader, std::unique_ptr<C
 }
 
 template <typename Event>
-void ShardHost::Handle(Event event) {
+void ShardHost::Handle(EventKind kind, Event event) {
+  const auto began = std::chrono::steady_clock::now();
   Effects effects;
   event(&effects);
   Perform(std::move(effects));
+  const auto took = std::chrono::steady_clock::now() - began;
+  shard_->NoteEventTime(
+      kind,
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
 }
 
 void ShardHost::OnRequest(SessionId session, const ReceivedFrame& frame) {
-  Handle([&](Effects* effects) { shard_->OnRequest(session, frame, NowMs(), effects); });
+  Handle(EventKind::kRequest,
+         [&](Effects* effects) { shard_->OnRequest(session, frame, NowMs(), effects); });
 }
 
 void ShardHost::Forget(SessionId session) { sessions_.erase(session); }
@@ -109,7 +127,9 @@ void ShardHost::Perform(Effects effects) {
   if (effects.file_job.has_value()) RunFile(*effects.file_job);
   if (effects.checkpoint_job.has_value()) RunCheckpoint(*effects.checkpoint_job);
   if (effects.flush_step) {
-    asio::post(loop_, [this] { Handle([this](Effects* e) { shard_->OnFlushStep(e); }); });
+    asio::post(loop_, [this] {
+      Handle(EventKind::kFlushStep, [this](Effects* e) { shard_->OnFlushStep(e); });
+    });
   }
   if (effects.retry) RetryLater();
   if (effects.stopped) Finish();
@@ -121,7 +141,7 @@ void ShardHost::RunLog(LogJob job) {
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       const bool was_congested = congested();
       NoteFailure(outcome.status, "push log");
-      Handle([&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
+      Handle(EventKind::kLogDone, [&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
       if (was_congested && !congested()) ResumeSessions();
     });
   });
@@ -132,7 +152,7 @@ void ShardHost::RunFile(FileJob job) {
     absl::Status status = RunFileJob(job, storage_.disk.get());
     asio::post(loop_, [this, status = std::move(status)] {
       NoteFailure(status, "rows");
-      Handle([&](Effects* effects) { shard_->OnFileDone(status, effects); });
+      Handle(EventKind::kFileDone, [&](Effects* effects) { shard_->OnFileDone(status, effects); });
     });
   });
 }
@@ -144,7 +164,8 @@ void ShardHost::RunCheckpoint(CheckpointJob job) {
       if (!outcome.status.ok()) {
         LOG(ERROR) << "shard " << identity_.shard << ": checkpoint: " << outcome.status.message();
       }
-      Handle([&](Effects* effects) { shard_->OnCheckpointDone(outcome, effects); });
+      Handle(EventKind::kOther,
+             [&](Effects* effects) { shard_->OnCheckpointDone(outcome, effects); });
     });
   });
 }
@@ -160,7 +181,7 @@ void ShardHost::NoteFailure(const absl::Status& status, const char* what) {
 void ShardHost::RetryLater() {
   retry_timer_.expires_after(std::chrono::milliseconds(context_->options.retry_ms));
   retry_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) Handle([this](Effects* effects) { shard_->OnRetry(effects); });
+    if (!error) Handle(EventKind::kOther, [this](Effects* effects) { shard_->OnRetry(effects); });
   });
 }
 
@@ -175,7 +196,7 @@ void ShardHost::BeginStop() {
     stop_timer_.async_wait([this](boost::system::error_code error) {
       if (!error) GiveUp();
     });
-    Handle([this](Effects* effects) { shard_->OnStop(effects); });
+    Handle(EventKind::kOther, [this](Effects* effects) { shard_->OnStop(effects); });
   });
 }
 

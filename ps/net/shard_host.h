@@ -63,7 +63,7 @@ class ShardHost {
   void GiveUp();
   void NoteFailure(const absl::Status& status, const char* what);
   template <typename Event>
-  void Handle(Event event);
+  void Handle(EventKind kind, Event event);
 
   const ShardIdentity identity_;
   ServerContext* const context_;

@@ -43,7 +43,7 @@ ShardDriver::ShardDriver(Options options) : options_(options) {
   storage_.files = std::make_unique<MemoryLogFiles>();
 }
 
-absl::Status ShardDriver::Start() {
+absl::Status ShardDriver::Start(const RestoreOptions& restore) {
   shard_ = std::make_unique<Shard>(options_.identity, options_.limits,
                                    SupportedAdagradKernels().back().kernel, &counters_);
   log_job_.reset();
@@ -52,7 +52,9 @@ absl::Status ShardDriver::Start() {
   flush_step_ = retry_ = stopped_ = false;
   if (options_.replay_cut.has_value()) shard_->SetReplayCut(*options_.replay_cut);
   std::string found;
-  return RestoreShard(PushLogOptions(), &storage_, shard_.get(), &found);
+  RestoreOptions with = restore;
+  with.log = options_.log;
+  return RestoreShard(with, &storage_, shard_.get(), &found);
 }
 
 bool ShardDriver::Stop() {

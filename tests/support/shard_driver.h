@@ -45,6 +45,7 @@ class ShardDriver {
  public:
   struct Options {
     ShardLimits limits;
+    PushLogOptions log;
     ShardIdentity identity{Timeline(1), ShardId(0), 1, 14};
     bool run_log_jobs = true;        // false: they wait for RunLogJobs()
     std::optional<Mark> replay_cut;  // see Shard::SetReplayCut
@@ -56,7 +57,7 @@ class ShardDriver {
       : options_(std::move(options)), storage_(std::move(storage)) {}
 
   // Brings the shard up from what the storage holds; also after Stop or Crash.
-  absl::Status Start();
+  absl::Status Start(const RestoreOptions& restore = {});
   // An orderly stop: true when the shard reported that everything is written.
   bool Stop();
   // The shard is gone; written bytes stay.

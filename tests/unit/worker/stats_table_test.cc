@@ -17,6 +17,12 @@ TEST(StatsTable, AlignsOneColumnPerShardAndSums) {
                           "rows        1234        -  1234", "refused        -        1     1"));
 }
 
+TEST(StatsTable, OfTheLongestTheLongestCounts) {
+  const std::vector<StatsAnswer> stats = {{{{"longest_request_us", 50}}},
+                                          {{{"longest_request_us", 7}}}};
+  EXPECT_EQ(StatsTable(stats)[1], "longest_request_us       50        7   50");
+}
+
 TEST(StatsTable, OneShardNeedsNoSum) {
   EXPECT_THAT(StatsTable({kTwoShards[0]}),
               ElementsAre("counter  shard 0", "pulls          5", "rows        1234"));
