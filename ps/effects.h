@@ -18,7 +18,10 @@
 #include "common/wire/checkpoint.h"
 #include "common/wire/frame_builder.h"
 #include "storage/checkpoint_files.h"
+<<<<<<< HEAD
 #include "storage/disk_tier.h"
+=======
+>>>>>>> ckpt
 #include "storage/entry_buffer.h"
 #include "storage/push_log.h"
 
@@ -50,7 +53,8 @@ struct LogOutcome {
   uint64_t log_bytes = 0;  // of all segments
 };
 
-// Ingest the entries, sorted by key; the outcome goes to Shard::OnFileDone.
+// Ingest the entries, sorted by key, bookkeeping in a file of its own before rows; the outcome goes
+// to Shard::OnFileDone.
 struct FileJob {
   const EntryBuffer* entries = nullptr;
 };

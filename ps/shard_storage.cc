@@ -84,7 +84,17 @@ LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
 }
 
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
-  return Detached(disk->Ingest(job.entries->Sorted()));
+  const std::vector<DiskEntryView> entries = job.entries->Sorted();
+  const std::string meta_begin = MetaBegin();
+  const auto meta = std::lower_bound(
+      entries.begin(), entries.end(), meta_begin,
+      [](const DiskEntryView& entry, std::string_view key) { return entry.key < key; });
+  const std::span<const DiskEntryView> rows(entries.begin(), meta);
+  // A file with both would reach over all slots behind its rows, and every other file with it.
+  if (meta != entries.end()) {
+    RETURN_IF_ERROR(Detached(disk->Ingest(std::span<const DiskEntryView>(meta, entries.end()))));
+  }
+  return rows.empty() ? absl::OkStatus() : Detached(disk->Ingest(rows));
 }
 
 CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk,

@@ -16,6 +16,8 @@
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "storage/disk_entries.h"
+#include "storage/posix_file.h"
+#include "storage/rocks_disk_tier_internal.h"
 
 namespace rowhouse {
 namespace {
@@ -31,12 +33,17 @@ rocksdb::BlockBasedTableOptions TableOptions() {
   return table;
 }
 
-rocksdb::Options DbOptions() {
+rocksdb::Options DbOptions(const RocksHooks& hooks) {
   rocksdb::Options options;
+  if (hooks.env != nullptr) options.env = hooks.env;
+  options.statistics = hooks.statistics;
   options.create_if_missing = true;
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
+  // Levels between the first and the last come into being only as the data grows: a small database
+  // is one level of files that follow each other, not five copies of it.
+  options.level_compaction_dynamic_level_bytes = true;
   options.keep_log_file_num = 2;
   options.max_log_file_size = 4 << 20;
   return options;
@@ -155,7 +162,6 @@ class RocksDiskTier final : public DiskTier {
     const rocksdb::Slice upper = ToSlice(end);
     rocksdb::ReadOptions options;
     options.fill_cache = false;  // a scan reads everything once
-    options.readahead_size = 2 << 20;
     if (!end.empty()) options.iterate_upper_bound = &upper;
     const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
     for (at->Seek(ToSlice(begin)); at->Valid(); at->Next()) {
@@ -246,7 +252,7 @@ class RocksDiskTier final : public DiskTier {
 };
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenReadOnly(const std::string& path) {
-  rocksdb::Options options = DbOptions();
+  rocksdb::Options options = DbOptions(RocksHooks());
   options.create_if_missing = false;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, &db);
@@ -262,17 +268,21 @@ absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::s
 }
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path) {
+  return OpenRocksDiskTier(path, RocksHooks());
+}
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
+                                                            const RocksHooks& hooks) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
   const std::string incoming = path + ".incoming";
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) return FileError("create", path, error);
+  RETURN_IF_ERROR(CreateDirectories(path));  // durable, or a power cut could take all rows with it
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(), path, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(hooks), path, &db);
   if (!status.ok()) return RocksError("open", path, status);
   auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::unique_ptr<rocksdb::DB>(db));
   // Only now: the open database's lock keeps others out.
   RETURN_IF_ERROR(MakeEmpty(incoming));
+  std::error_code error;
   fs::remove_all(path + ".frozen", error);
   if (error) return FileError("remove", path + ".frozen", error);
   return tier;
