@@ -18,10 +18,7 @@
 #include "common/wire/checkpoint.h"
 #include "common/wire/frame_builder.h"
 #include "storage/checkpoint_files.h"
-<<<<<<< HEAD
 #include "storage/disk_tier.h"
-=======
->>>>>>> ckpt
 #include "storage/entry_buffer.h"
 #include "storage/push_log.h"
 
