@@ -284,7 +284,7 @@ absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& fr
   const CreateTableAnswer answer{table->id(), table->generation()};
   AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer),
-                    last_create_, Durability::kLog, effects);
+                    last_create_, kPromised, effects);
   return absl::OkStatus();
 }
 

@@ -114,6 +114,10 @@ class Shard {
   std::vector<Counter> Counters() const;
 
  private:
+  // Of tables and incarnations, whatever the tables' durability: a client that was told of its
+  // fence must not meet another one under the same incarnation after a power cut.
+  static constexpr Durability kPromised = Durability::kFsync;
+
   struct CheckedPush {
     std::vector<TableRows*> tables;  // one per section
     Durability durability = Durability::kMemory;
