@@ -51,6 +51,13 @@ absl::Status Shard::RestoreMeta(std::string_view name, std::string_view value) {
     tables_.Create(record);
     return absl::OkStatus();
   }
+  if (name == kRowsLsnName && value.size() == sizeof(uint64_t)) {
+    uint64_t lsn = 0;
+    std::memcpy(&lsn, value.data(), sizeof(lsn));
+    highest_row_lsn_ = std::max(highest_row_lsn_, Lsn(lsn));
+    knows_rows_lsn_ = true;
+    return absl::OkStatus();
+  }
   if (name == kWatermarkName && value.size() == sizeof(uint64_t)) {
     watermark_ = Lsn(NumberOf(value));
     return absl::OkStatus();

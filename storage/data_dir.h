@@ -39,6 +39,9 @@ class DataDir {
   // then; an existing directory keeps its own, found in identity() afterwards.
   static absl::StatusOr<std::unique_ptr<DataDir>> Open(const std::string& path,
                                                        const ShardIdentity& identity);
+  // A directory that must be there: takes the lock, and changes nothing. Errors: NotFound; DataLoss
+  // for a damaged IDENTITY.
+  static absl::StatusOr<std::unique_ptr<DataDir>> OpenExisting(const std::string& path);
   ~DataDir();
   DataDir(const DataDir&) = delete;
   DataDir& operator=(const DataDir&) = delete;

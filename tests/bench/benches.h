@@ -1,0 +1,19 @@
+// What rowhouse-bench can measure; each takes its command line, without the bench's name, and
+// returns the exit code.
+#pragma once
+
+namespace rowhouse {
+
+// Pulls and pushes over TCP loopback beside plain Asio requests of the same sizes.
+int RunRpcBench(int argc, char** argv);
+
+// Tables larger than the memory budget, beside plain RocksDB with the same memory as block cache.
+int RunTierBench(int argc, char** argv);
+
+// How fast a shard's start loads rows and replays the log.
+int RunRecoveryBench(int argc, char** argv);
+
+// What a checkpoint costs those who train meanwhile.
+int RunCheckpointBench(int argc, char** argv);
+
+}  // namespace rowhouse
