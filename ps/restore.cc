@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -19,10 +23,12 @@
 namespace rowhouse {
 namespace {
 
-// Ranges of slots that threads take one after another. Each begins with a read ahead of its own, so
-// there are not many.
-constexpr uint32_t kPieces = 32;
-constexpr size_t kQueueBytes = size_t{32} << 20;
+// Ranges of slots that threads take one after another, small enough that several fit into the
+// buffer where a shard has a hundred million rows, and large enough that seeks do not count where
+// it has one.
+constexpr uint32_t kPieces = 512;
+constexpr size_t kBufferBytes = size_t{64} << 20;
+constexpr size_t kBatchesAhead = 4;  // of the piece that is being delivered, whatever is buffered
 
 void Observe(const RestoreOptions& options, const RestoreProgress& progress) {
   if (options.observe) options.observe(progress);
@@ -67,43 +73,99 @@ absl::Status ScanPiece(const DiskTier& disk, uint32_t piece, std::span<const Sto
   return take({piece, true, {}});
 }
 
-// Threads that read rows, and the queue through which they come.
+// Threads that read rows, delivered in the order of slots whoever reads faster.
 class RowReaders {
  public:
   RowReaders(uint32_t threads, const DiskTier& disk, std::vector<StoredTable> tables)
-      : disk_(disk), tables_(std::move(tables)), running_(threads) {
+      : disk_(disk), tables_(std::move(tables)), pieces_(kPieces) {
     for (uint32_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
   }
   ~RowReaders() {
-    queue_.Close(absl::CancelledError("the start was given up"));
+    Fail(absl::CancelledError("the start was given up"));
     for (std::thread& thread : threads_) thread.join();
   }
 
-  std::optional<PieceBatch> Next() { return queue_.Pop(); }
-  absl::Status status() const { return queue_.status(); }
-  double fraction() const { return static_cast<double>(done_.load()) / kPieces; }
+  // Nullopt at the end, or where reading failed: see status().
+  std::optional<PieceBatch> Next() {
+    std::unique_lock lock(mutex_);
+    while (status_.ok() && delivering_ < kPieces) {
+      Piece& piece = pieces_[delivering_];
+      if (!piece.batches.empty()) {
+        RowBatch batch = std::move(piece.batches.front());
+        piece.batches.pop_front();
+        bytes_ -= batch.values.size();
+        const uint32_t number = delivering_;
+        lock.unlock();
+        changed_.notify_all();
+        return PieceBatch{number, false, std::move(batch)};
+      }
+      if (piece.done) {
+        const uint32_t number = delivering_++;
+        changed_.notify_all();
+        return PieceBatch{number, true, {}};
+      }
+      changed_.wait(lock);
+    }
+    return std::nullopt;
+  }
+
+  absl::Status status() const {
+    const std::lock_guard lock(mutex_);
+    return status_;
+  }
+  double fraction() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<double>(delivering_) / kPieces;
+  }
 
  private:
+  struct Piece {
+    std::deque<RowBatch> batches;
+    bool done = false;
+  };
+
   void Run() {
-    absl::Status status;
-    for (uint32_t piece = next_++; piece < kPieces && status.ok(); piece = next_++) {
-      status = ScanPiece(disk_, piece, tables_, [this](PieceBatch batch) {
-        const size_t bytes = batch.rows.values.size();
-        return queue_.Push(std::move(batch), bytes) ? absl::OkStatus()
-                                                    : absl::CancelledError("another thread failed");
-      });
-      ++done_;
+    for (uint32_t piece = next_++; piece < kPieces; piece = next_++) {
+      const absl::Status status =
+          ScanRows(disk_, PieceOf(piece), tables_,
+                   [this, piece](RowBatch batch) { return Put(piece, std::move(batch)); });
+      if (!status.ok()) return Fail(Detached(status));
+      const std::lock_guard lock(mutex_);
+      pieces_[piece].done = true;
+      changed_.notify_all();
     }
-    if (--running_ == 0 || !status.ok()) queue_.Close(Detached(status));
+  }
+
+  absl::Status Put(uint32_t piece, RowBatch batch) {
+    std::unique_lock lock(mutex_);
+    std::deque<RowBatch>& batches = pieces_[piece].batches;
+    changed_.wait(lock, [&] {
+      return !status_.ok() || bytes_ + batch.values.size() <= kBufferBytes ||
+             (piece == delivering_ && batches.size() < kBatchesAhead);
+    });
+    RETURN_IF_ERROR(status_);
+    bytes_ += batch.values.size();
+    batches.push_back(std::move(batch));
+    changed_.notify_all();
+    return absl::OkStatus();
+  }
+
+  void Fail(const absl::Status& status) {
+    const std::lock_guard lock(mutex_);
+    if (status_.ok()) status_ = status;
+    changed_.notify_all();
   }
 
   const DiskTier& disk_;
   const std::vector<StoredTable> tables_;
-  BoundedQueue<PieceBatch> queue_{kQueueBytes};
-  std::atomic<uint32_t> next_{0};
-  std::atomic<uint32_t> done_{0};
-  std::atomic<uint32_t> running_;
-  std::vector<std::thread> threads_;
+  std::atomic<uint32_t> next_{0};  // piece to be read
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Piece> pieces_;  // this and all below guarded by mutex_
+  uint32_t delivering_ = 0;
+  size_t bytes_ = 0;
+  absl::Status status_;
+  std::vector<std::thread> threads_;  // last: they use all of the above
 };
 
 // Puts rows into the shard as long as it has room for them.
@@ -235,7 +297,7 @@ OpenedLog OpenLog(const RestoreOptions& options, LogFiles* files, Lsn watermark,
 // One thread reads and verifies, this one applies.
 OpenedLog OpenLogInPipeline(const RestoreOptions& options, LogFiles* files, Lsn watermark,
                             Lsn synced, Replayer* replayer) {
-  BoundedQueue<LogRecord> queue(kQueueBytes);
+  BoundedQueue<LogRecord> queue(kBufferBytes);
   OpenedLog log = absl::InternalError("the log was not opened");
   std::thread reader([&] {
     log = OpenLog(options, files, watermark, synced, [&](const LogRecord& record) {

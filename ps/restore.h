@@ -19,6 +19,9 @@
 
 namespace rowhouse {
 
+// Readers of a server's start: two keep one shard's thread busy with rows.
+inline constexpr uint32_t kRestoreThreads = 2;
+
 struct RestoreProgress {
   enum class Phase { kRows, kLog, kDone };
 

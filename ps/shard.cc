@@ -212,8 +212,8 @@ absl::Status Shard::CheckEpoch(Epoch epoch) const {
 
 absl::Status Shard::CheckLogAccepts() const {
   if (!log_.failing()) return absl::OkStatus();
-  return Refuse(RefusalReason::kLogUnavailable,
-                "the push log cannot be written at the moment (see the server's log); pulls go on");
+  return Refuse(RefusalReason::kLogUnavailable, "the push log cannot be written at the moment (",
+                log_.failure(), "); nothing was done: retry later. Pulls go on");
 }
 
 absl::Status Shard::CheckPushHeader(const PushHeader& header) const {
@@ -278,13 +278,13 @@ absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& fr
   if (table == nullptr) {
     RETURN_IF_ERROR(CheckLogAccepts());
     const TableRecord record{request.spec, kFirstGeneration};
-    LogServerRecord(RecordType::kCreateTable, EncodeControl(record), now_ms);
+    last_create_ = LogServerRecord(RecordType::kCreateTable, EncodeControl(record), now_ms);
     table = tables_.Create(record);
   }
   const CreateTableAnswer answer{table->id(), table->generation()};
   AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer),
-                    log_.last_lsn(), Durability::kLog, effects);
+                    last_create_, kPromised, effects);
   return absl::OkStatus();
 }
 

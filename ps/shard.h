@@ -114,6 +114,10 @@ class Shard {
   std::vector<Counter> Counters() const;
 
  private:
+  // Of tables and incarnations, whatever the tables' durability: a client that was told of its
+  // fence must not meet another one under the same incarnation after a power cut.
+  static constexpr Durability kPromised = Durability::kFsync;
+
   struct CheckedPush {
     std::vector<TableRows*> tables;  // one per section
     Durability durability = Durability::kMemory;
@@ -237,6 +241,7 @@ class Shard {
   std::optional<Mark> replay_cut_;  // see SetReplayCut
   bool closing_changed_ = true;     // clients may have closed or left since the last look
   Lsn trim_requested_;
+  Lsn last_create_;                 // of a table, in this life
   uint64_t log_bytes_ = 0;          // of the segments present
   uint64_t flushed_log_bytes_ = 0;  // appended when the last flush began
   bool stopping_ = false;

@@ -91,9 +91,20 @@ absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
   if (job.rows_lsn != Lsn(0)) {
     // In a file of its own: its key lies behind all rows, and files of rows are not to overlap.
     const DiskEntry rows_lsn = RowsLsnEntry(job.rows_lsn);
-    if (absl::Status status = disk->Ingest({&rows_lsn, 1}); !status.ok()) return Detached(status);
+    const DiskEntryView view{rows_lsn.key, rows_lsn.value};
+    RETURN_IF_ERROR(Detached(disk->Ingest({&view, 1})));
   }
-  return Detached(disk->Ingest(job.entries->Sorted()));
+  const std::vector<DiskEntryView> entries = job.entries->Sorted();
+  const std::string meta_begin = MetaBegin();
+  const auto meta = std::lower_bound(
+      entries.begin(), entries.end(), meta_begin,
+      [](const DiskEntryView& entry, std::string_view key) { return entry.key < key; });
+  const std::span<const DiskEntryView> rows(entries.begin(), meta);
+  // A file with both would reach over all slots behind its rows, and every other file with it.
+  if (meta != entries.end()) {
+    RETURN_IF_ERROR(Detached(disk->Ingest(std::span<const DiskEntryView>(meta, entries.end()))));
+  }
+  return rows.empty() ? absl::OkStatus() : Detached(disk->Ingest(rows));
 }
 
 ReadOutcome RunReadJob(const ReadJob& job, const DiskTier* disk) {

@@ -19,7 +19,11 @@
 
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/damage_advice.h"
 #include "storage/disk_entries.h"
+#include "storage/posix_file.h"
+#include "storage/rocks_disk_tier_internal.h"
+#include "storage/rocks_full_disk.h"
 
 namespace rowhouse {
 
@@ -52,14 +56,18 @@ rocksdb::BlockBasedTableOptions TableOptions(const DiskCache* cache) {
   return table;
 }
 
-rocksdb::Options DbOptions(const DiskCache* cache) {
+rocksdb::Options DbOptions(const RocksHooks& hooks, const DiskCache* cache) {
   rocksdb::Options options;
+  if (hooks.env != nullptr) options.env = hooks.env;
+  options.statistics = hooks.statistics;
   options.create_if_missing = true;
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 4 << 20;
+  // Levels between the first and the last come into being only as the data grows: a small database
+  // is one level of files that follow each other, not five copies of it.
+  options.level_compaction_dynamic_level_bytes = true;
+  options.info_log = MakeRocksLogger();
   return options;
 }
 
@@ -68,18 +76,17 @@ std::string_view ToView(const rocksdb::Slice& bytes) { return {bytes.data(), byt
 
 absl::StatusCode CodeOf(const rocksdb::Status& status) {
   if (status.IsCorruption()) return absl::StatusCode::kDataLoss;
-  if (status.IsNoSpace()) return absl::StatusCode::kResourceExhausted;
+  if (IsFullDisk(status)) return absl::StatusCode::kResourceExhausted;
   if (status.IsIOError()) return absl::StatusCode::kUnavailable;
   if (status.IsInvalidArgument()) return absl::StatusCode::kInvalidArgument;
   return absl::StatusCode::kInternal;
 }
 
-std::string_view AdviceFor(const rocksdb::Status& status) {
+std::string AdviceFor(const rocksdb::Status& status) {
   if (status.IsCorruption()) {
-    return "; the files are damaged: restore the data directory from a backup or checkpoint, and "
-           "check the disk";
+    return StrCat("; the files are damaged. ", kDamageAdvice);
   }
-  if (status.IsNoSpace()) return "; free space on that disk";
+  if (IsFullDisk(status)) return "; free space on that disk";
   if (status.IsIOError()) {
     return "; check that the disk works, that the path is writable and that no other process has "
            "it "
@@ -107,10 +114,9 @@ absl::Status CheckNotHeadless(const std::string& path) {
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     if (name.ends_with(".sst") || name.starts_with("MANIFEST-")) {
-      return absl::DataLossError(
-          StrCat("disk tier: ", path, " holds ", name,
-                 " but no file CURRENT: the database is damaged. Restore the "
-                 "data directory from a backup or checkpoint"));
+      return absl::DataLossError(StrCat("disk tier: ", path, " holds ", name,
+                                        " but no file CURRENT: the database is damaged. ",
+                                        kDamageAdvice));
     }
   }
   return absl::OkStatus();
@@ -137,8 +143,12 @@ absl::Status MakeEmpty(const std::string& path) {
 class RocksDiskTier final : public DiskTier {
  public:
   // An image where `incoming` is empty.
-  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::DB> db)
-      : path_(std::move(path)), incoming_(std::move(incoming)), db_(std::move(db)) {}
+  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::Env> env,
+                std::unique_ptr<rocksdb::DB> db)
+      : path_(std::move(path)),
+        incoming_(std::move(incoming)),
+        env_(std::move(env)),
+        db_(std::move(db)) {}
 
   absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     if (is_image()) return RefuseImage();
@@ -177,7 +187,6 @@ class RocksDiskTier final : public DiskTier {
     const rocksdb::Slice upper = ToSlice(end);
     rocksdb::ReadOptions options;
     options.fill_cache = false;  // a scan reads everything once
-    options.readahead_size = 2 << 20;
     if (!end.empty()) options.iterate_upper_bound = &upper;
     const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
     for (at->Seek(ToSlice(begin)); at->Valid(); at->Next()) {
@@ -284,24 +293,34 @@ class RocksDiskTier final : public DiskTier {
 
   const std::string path_;
   const std::string incoming_;
+  const std::unique_ptr<rocksdb::Env> env_;  // outlives db_
   const std::unique_ptr<rocksdb::DB> db_;
   std::atomic<uint64_t> next_file_ = 1;
 };
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenReadOnly(const std::string& path) {
-  rocksdb::Options options = DbOptions(nullptr);
+absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenReadOnly(const std::string& path) {
+  rocksdb::Options options = DbOptions(RocksHooks(), nullptr);
   options.create_if_missing = false;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
-  return std::make_unique<RocksDiskTier>(path, "", std::unique_ptr<rocksdb::DB>(db));
+  return std::unique_ptr<rocksdb::DB>(db);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
-  return OpenReadOnly(path);
+  ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> db, OpenReadOnly(path));
+  return std::make_unique<RocksDiskTier>(path, "", nullptr, std::move(db));
+}
+
+absl::Status VerifyRocksFiles(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<rocksdb::DB> db, OpenReadOnly(path));
+  rocksdb::ReadOptions options;
+  options.readahead_size = 2 << 20;
+  const rocksdb::Status status = db->VerifyChecksum(options);
+  return status.ok() ? absl::OkStatus() : RocksError("verify", path, status);
 }
 
 // Not a strict limit: a strict one makes reads fail where the blocks in use fill it. What may go
@@ -317,17 +336,25 @@ std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes) {
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
                                                             std::shared_ptr<DiskCache> cache) {
+  return OpenRocksDiskTier(path, RocksHooks(), std::move(cache));
+}
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
+                                                            const RocksHooks& hooks,
+                                                            std::shared_ptr<DiskCache> cache) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
   const std::string incoming = path + ".incoming";
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) return FileError("create", path, error);
+  RETURN_IF_ERROR(CreateDirectories(path));  // durable, or a power cut could take all rows with it
+  rocksdb::Options options = DbOptions(hooks, cache.get());
+  std::unique_ptr<rocksdb::Env> env = SurviveFullDisk(&options);
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(cache.get()), path, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
-  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::unique_ptr<rocksdb::DB>(db));
+  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::move(env),
+                                              std::unique_ptr<rocksdb::DB>(db));
   // Only now: the open database's lock keeps others out.
   RETURN_IF_ERROR(MakeEmpty(incoming));
+  std::error_code error;
   fs::remove_all(path + ".frozen", error);
   if (error) return FileError("remove", path + ".frozen", error);
   return tier;

@@ -31,7 +31,12 @@ std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes);
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(
     const std::string& path, std::shared_ptr<DiskCache> cache = nullptr);
 
-// For reading alone; several processes may. Ingest and Freeze are refused.
+// An existing database, for reading alone; several processes may. Nothing in the folder changes;
+// Ingest and Freeze are refused.
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path);
+
+// Reads every block of every file, also those whose rows are no longer current, and compares
+// checksums. Changes nothing.
+absl::Status VerifyRocksFiles(const std::string& path);
 
 }  // namespace rowhouse

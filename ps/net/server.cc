@@ -84,6 +84,7 @@ class ServerImpl : public Server {
     for (auto& host : hosts_) stopped.Update(host->Join());
     context_.pool.join();
     context_.read_pool.join();
+    context_.checkpoint_pool.join();
     return stopped;
   }
 

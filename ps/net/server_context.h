@@ -28,8 +28,10 @@ struct ServerContext {
   const ServerOptions options;
   RefusalCounters refusals;
   std::atomic<uint32_t> connections{0};
-  boost::asio::thread_pool pool;          // disk work
-  boost::asio::thread_pool read_pool;     // reads of missing rows
+  boost::asio::thread_pool pool;       // disk work
+  boost::asio::thread_pool read_pool;  // reads of missing rows
+  // Images and publishing, one after another: the push log does not wait behind them.
+  boost::asio::thread_pool checkpoint_pool{1};
   std::shared_ptr<DiskCache> disk_cache;  // of all shards; null without a memory budget
 };
 

@@ -16,8 +16,6 @@ namespace {
 
 // How long a stop waits for peers to take their last answers.
 constexpr uint32_t kFinishTimeoutMs = 2000;
-// Readers of a start: two keep one shard's thread busy with rows.
-constexpr uint32_t kRestoreThreads = 2;
 
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -173,7 +171,7 @@ void ShardHost::RunRead(ReadJob job) {
 }
 
 void ShardHost::RunCheckpoint(CheckpointJob job) {
-  asio::post(context_->pool, [this, job = std::move(job)] {
+  asio::post(context_->checkpoint_pool, [this, job = std::move(job)] {
     CheckpointOutcome outcome = RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       if (!outcome.status.ok()) {

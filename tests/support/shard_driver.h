@@ -59,7 +59,8 @@ class ShardDriver {
       : options_(std::move(options)), storage_(std::move(storage)) {}
 
   // Brings the shard up from what the storage holds; also after Stop or Crash.
-  absl::Status Start(const RestoreOptions& restore = {});
+  absl::Status Start() { return Start(RestoreOptions(options_.log)); }
+  absl::Status Start(const RestoreOptions& restore);
   // An orderly stop: true when the shard reported that everything is written.
   bool Stop();
   // The shard is gone; written bytes stay.
@@ -83,6 +84,11 @@ class ShardDriver {
   void Open(ClientId client, Incarnation incarnation, Mark mark = Mark(0));
   std::vector<float> Pull(const TableSpec& spec, std::vector<Key> keys);
 
+  // What the next Start finds. REQUIRES: there is no shard.
+  void set_disk(std::unique_ptr<DiskTier> disk) { storage_.disk = std::move(disk); }
+  // The same; files() is not to be used then.
+  void set_files(std::unique_ptr<LogFiles> files) { storage_.files = std::move(files); }
+
   void set_run_log_jobs(bool run) { options_.run_log_jobs = run; }
   void set_run_read_jobs(bool run) { options_.run_read_jobs = run; }
   void set_limits(const ShardLimits& limits) { options_.limits = limits; }  // from the next Start
@@ -104,6 +110,7 @@ class ShardDriver {
   }
 
   Shard& shard() { return *shard_; }
+  const TableSet& tables() const { return shard_->tables(); }
   MemoryLogFiles& files() { return *static_cast<MemoryLogFiles*>(storage_.files.get()); }
   DiskTier& disk() { return *storage_.disk; }
   uint64_t CounterValue(std::string_view name) const;
