@@ -29,7 +29,7 @@ absl::Status Train(Client& client, const std::vector<Rating>& ratings) {
   auto tables = CreateTables(client, model.Tables());
   if (!tables.ok()) return tables.status();
   TrainerOptions options;
-  options.epochs = 3;
+  options.epochs = 1;
   options.prefetch_steps = 2;
   TrainingObserver observer;
   return Trainer(client, model, *tables, options, observer).Run();
@@ -84,8 +84,8 @@ TEST(MemoryBudget, TrainsToTheSameBytesAsWithoutOne) {
   EXPECT_EQ(free.evicted, 0u);
   ASSERT_GT(free.contents.size(), 500u);
   const Outcome tiny = TrainWithin(48 << 10, ratings);
-  EXPECT_GT(tiny.evicted, 1000u);
-  EXPECT_GT(tiny.misses, 1000u);
+  EXPECT_GT(tiny.evicted, 300u);
+  EXPECT_GT(tiny.misses, 300u);
   EXPECT_TRUE(tiny.contents == free.contents);
 }
 
@@ -103,7 +103,7 @@ uint64_t ResidentBytes() {
 // Ten times the budget is pushed, then pulled. The constant of docs/operations.md, and what the
 // client in this process needs, come on top.
 TEST(MemoryBudget, ResidentMemoryStaysWithinItAndAConstant) {
-  constexpr uint64_t kBudget = 24 * kMiB;
+  constexpr uint64_t kBudget = 16 * kMiB;
   constexpr uint64_t kConstant = 96 * kMiB;
   constexpr uint32_t kDim = 64;
   constexpr uint64_t kBatch = 2000;
