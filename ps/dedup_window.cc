@@ -9,7 +9,7 @@ namespace rowhouse {
 std::optional<Lsn> DedupWindow::Find(PartId part) const {
   const auto found = applied_.find(part);
   if (found == applied_.end()) return std::nullopt;
-  return found->second;
+  return found->second.lsn;
 }
 
 absl::Status DedupWindow::CheckNew(PartId part, Sequence unretried_below,
@@ -27,15 +27,15 @@ absl::Status DedupWindow::CheckNew(PartId part, Sequence unretried_below,
   return absl::OkStatus();
 }
 
-void DedupWindow::Add(PartId part, Lsn lsn, Sequence unretried_below) {
+void DedupWindow::Add(PartId part, const AppliedPart& applied, Sequence unretried_below) {
   floor_ = std::max(floor_, unretried_below);
   applied_.erase(applied_.begin(), applied_.lower_bound({floor_, ShardId(0)}));
-  if (part.sequence >= floor_) applied_.emplace(part, lsn);
+  if (part.sequence >= floor_) applied_.emplace(part, applied);
 }
 
 std::vector<Sequence> DedupWindow::AppliedSequences() const {
   std::vector<Sequence> sequences;
-  for (const auto& [part, lsn] : applied_) {
+  for (const auto& [part, applied] : applied_) {
     if (sequences.empty() || sequences.back() != part.sequence) sequences.push_back(part.sequence);
   }
   return sequences;

@@ -25,8 +25,25 @@ struct PartId {
   auto operator<=>(const PartId&) const = default;
 };
 
+// What is kept of a part that was applied.
+struct AppliedPart {
+  Lsn lsn;
+  Step step;
+  Mark mark;                // the one that it bears, its own or its shard's
+  uint32_t part_count = 0;  // of the push, over all shards
+
+  bool operator==(const AppliedPart&) const = default;
+
+  template <typename Archive>
+  void serialize(Archive& archive) {
+    archive(lsn, step, mark, part_count);
+  }
+};
+
 class DedupWindow {
  public:
+  using Parts = std::map<PartId, AppliedPart>;
+
   // The LSN under which `part` was applied, or nothing.
   std::optional<Lsn> Find(PartId part) const;
 
@@ -35,16 +52,19 @@ class DedupWindow {
   absl::Status CheckNew(PartId part, Sequence unretried_below, size_t entries_max) const;
 
   // REQUIRES: CheckNew was OK, or the part comes from the log.
-  void Add(PartId part, Lsn lsn, Sequence unretried_below);
+  void Add(PartId part, const AppliedPart& applied, Sequence unretried_below);
 
   Sequence floor() const { return floor_; }
   size_t size() const { return applied_.size(); }
+  const Parts& parts() const { return applied_; }
   std::vector<Sequence> AppliedSequences() const;  // ascending, unique
 
   template <typename Archive>
   void save(Archive& archive) const {
     archive(floor_, static_cast<uint32_t>(applied_.size()));
-    for (const auto& [part, lsn] : applied_) archive(part.sequence, part.first_shard, lsn);
+    for (const auto& [part, applied] : applied_) {
+      archive(part.sequence, part.first_shard, applied);
+    }
   }
   template <typename Archive>
   void load(Archive& archive) {
@@ -53,9 +73,9 @@ class DedupWindow {
     applied_.clear();
     for (uint32_t i = 0; i < count; ++i) {
       PartId part;
-      Lsn lsn;
-      archive(part.sequence, part.first_shard, lsn);
-      applied_.emplace_hint(applied_.end(), part, lsn);
+      AppliedPart applied;
+      archive(part.sequence, part.first_shard, applied);
+      applied_.emplace_hint(applied_.end(), part, applied);
     }
   }
 
@@ -63,7 +83,7 @@ class DedupWindow {
   size_t CountBelow(Sequence bound) const;
 
   Sequence floor_{1};
-  std::map<PartId, Lsn> applied_;
+  Parts applied_;
 };
 
 }  // namespace rowhouse

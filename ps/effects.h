@@ -2,10 +2,12 @@
 // come out, and whoever drives it (the server, a test, a simulator) carries them out.
 //
 // Ownership: jobs point into the shard, which keeps what they point to unchanged until the job's
-//   outcome comes back as an event. At most one log job and one file job are under way at a time.
+//   outcome comes back as an event. At most one log job, one file job and one checkpoint job are
+//   under way at a time.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,7 +15,10 @@
 
 #include "absl/status/status.h"
 #include "common/types.h"
+#include "common/wire/checkpoint.h"
 #include "common/wire/frame_builder.h"
+#include "storage/checkpoint_files.h"
+#include "storage/disk_tier.h"
 #include "storage/entry_buffer.h"
 #include "storage/push_log.h"
 
@@ -46,9 +51,11 @@ struct LogOutcome {
 };
 
 // Ingest the entries, sorted by key, bookkeeping in a file of its own before rows; the outcome goes
-// to Shard::OnFileDone.
+// to Shard::OnFileDone. Where they are rows, it is first written down up to which LSN they have
+// come: a start that leaves rows on disk must know.
 struct FileJob {
   const EntryBuffer* entries = nullptr;
+  Lsn rows_lsn;  // 0: no rows
 };
 
 // Read rows of the disk tier; the outcome goes to Shard::OnRowsRead. Several may be under way; each
@@ -64,11 +71,33 @@ struct ReadOutcome {
   std::vector<std::optional<std::string>> values;  // one per key, where OK
 };
 
+// Work on the image of a checkpoint attempt, which is named by the attempt's number; the outcome
+// goes to Shard::OnCheckpointDone.
+struct CheckpointJob {
+  enum class Kind {
+    kFreeze,   // make the image of the disk tier as it is now
+    kPublish,  // copy the image and the log from the watermark to the cut into `directory`
+    kDrop,     // remove the image
+  };
+  Kind kind = Kind::kFreeze;
+  uint64_t attempt = 0;
+  std::string directory;
+  Lsn watermark;
+  Lsn cut;
+  std::shared_ptr<PublishProgress> progress;  // of kPublish
+};
+
+struct CheckpointOutcome {
+  absl::Status status;
+  std::vector<CheckpointFile> files;  // of kPublish
+};
+
 struct Effects {
   std::vector<Answer> answers;
   std::optional<LogJob> log_job;
   std::optional<FileJob> file_job;
   std::vector<ReadJob> read_jobs;
+  std::optional<CheckpointJob> checkpoint_job;
   bool flush_step = false;  // call OnFlushStep after the events that wait already
   bool retry = false;       // call OnRetry after retry_ms
   bool stopped = false;     // everything is on disk; the shard may go

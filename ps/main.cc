@@ -20,6 +20,7 @@ struct Command {
 // The first one runs where none is named.
 constexpr std::array kCommands = {
     Command{"serve", rowhouse::RunServe},
+    Command{"restore", rowhouse::RunRestore},
     Command{"verify", rowhouse::RunVerify},
 };
 

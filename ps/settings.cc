@@ -52,6 +52,8 @@ void AddLimits(ServerOptions* server, Settings* settings) {
                     "How long a silent client is remembered when clients_max is reached");
   settings->Integer("dedup_entries_max", &limits.dedup_entries_max, {1, 1 << 20}, "pushes",
                     "Most pushes of one client that it may still retry");
+  settings->Integer("checkpoint_timeout_ms", &limits.checkpoint_timeout_ms, {100, 86400ull * 1000},
+                    "ms", "A checkpoint that nobody has asked for this long is abandoned");
   settings->Integer("hello_timeout_ms", &server->hello_timeout_ms, {10, 600000}, "ms",
                     "How long a new connection may take to say hello");
   settings->Integer("write_timeout_ms", &server->write_timeout_ms, {10, 3600000}, "ms",
@@ -73,6 +75,17 @@ void AddStorage(ServerOptions* server, Settings* settings) {
                     "Rows looked at between two requests during a flush");
   settings->Integer("flush_file_rows", &limits.flush_file_rows, {1, 1 << 24}, "rows",
                     "Rows in one file of a flush");
+  settings->Integer("memory_bytes_max", &server->memory_bytes_max, {0, 1ull << 50}, "bytes",
+                    "Memory for rows and RocksDB's cache, over all shards; rows beyond it stay on "
+                    "disk until they are asked for; 0: no limit");
+  settings->Integer("read_jobs_max", &limits.read_jobs_max, {1, 1024}, "reads",
+                    "Reads of missing rows under way at a time in one shard");
+  settings->Integer("read_job_keys", &limits.read_job_keys, {1, 65536}, "rows",
+                    "Missing rows in one read");
+  settings->Integer("read_threads", &server->read_threads, {1, 256}, "threads",
+                    "Threads that read missing rows, shared by all shards");
+  settings->Integer("evict_step_rows", &limits.evict_step_rows, {64, 1 << 20}, "rows",
+                    "Rows looked at between two requests when memory is over its budget");
   settings->Integer("retry_ms", &server->retry_ms, {1, 600000}, "ms",
                     "Between attempts at disk work that failed");
   settings->Integer("stop_timeout_ms", &server->stop_timeout_ms, {1, 3600000}, "ms",

@@ -12,12 +12,20 @@ struct ShardLimits {
   uint32_t clients_max = 65536;
   uint64_t client_retention_ms = 24ull * 3600 * 1000;
   uint32_t dedup_entries_max = 4096;
+  uint64_t checkpoint_timeout_ms = 10ull * 60 * 1000;
   uint64_t log_buffer_bytes_max = 256ull << 20;
   // A flush writes every changed row: with 1 GiB between two, a table that is pushed all over is
   // rewritten less often, and a start has at most that much log to replay.
   uint64_t flush_log_bytes = 1ull << 30;
   uint32_t flush_step_rows = 2048;
   uint32_t flush_file_rows = 65536;
+
+  // For rows, their index, and what is copied of them for a flush; 0: no limit. A server's whole
+  // budget is divided in ps/memory_budget.h.
+  uint64_t memory_bytes_max = 0;
+  uint32_t read_jobs_max = 4;    // reads of missing rows under way at a time
+  uint32_t read_job_keys = 256;  // rows in one of them
+  uint32_t evict_step_rows = 2048;
 };
 
 }  // namespace rowhouse

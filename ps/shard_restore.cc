@@ -3,23 +3,22 @@
 #include <limits>
 #include <string>
 
-#include "absl/strings/str_format.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "common/wire/archive.h"
 #include "ps/apply.h"
+#include "ps/bookkeeping.h"
 #include "ps/shard.h"
 #include "storage/row_codec.h"
 
 namespace rowhouse {
 namespace {
 
-constexpr std::string_view kWatermarkName = "watermark";
-constexpr std::string_view kClientsName = "clients";
-constexpr std::string_view kTablePrefix = "table/";
-
-std::string TextOf(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+// REQUIRES: text has 8 bytes.
+uint64_t NumberOf(std::string_view text) {
+  uint64_t number = 0;
+  std::memcpy(&number, text.data(), sizeof(number));
+  return number;
 }
 
 std::span<const std::byte> BytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
@@ -38,17 +37,10 @@ absl::StatusOr<std::vector<float>> RatesOf(const LogRecord& record, uint32_t sec
 
 }  // namespace
 
+// The clients may be ahead of the watermark, replay being idempotent for them. The mark is the
+// watermark's: records behind it bear what was announced at their time.
 std::vector<DiskEntry> Shard::Bookkeeping(Lsn watermark) const {
-  std::vector<DiskEntry> entries;
-  entries.push_back({MetaKey(kClientsName), TextOf(clients_.Encode())});
-  for (size_t i = 0; i < tables_.all().size(); ++i) {
-    const TableRecord record{tables_.all()[i]->spec(), tables_.all()[i]->generation()};
-    entries.push_back(
-        {MetaKey(StrCat(kTablePrefix, absl::StrFormat("%08d", i))), TextOf(EncodeControl(record))});
-  }
-  const uint64_t lsn = watermark.value();
-  entries.push_back({MetaKey(kWatermarkName), TextOf(std::as_bytes(std::span(&lsn, 1)))});
-  return entries;
+  return MakeBookkeeping(watermark, flush_mark_, clients_, tables_.Records());
 }
 
 absl::Status Shard::RestoreMeta(std::string_view name, std::string_view value) {
@@ -59,10 +51,19 @@ absl::Status Shard::RestoreMeta(std::string_view name, std::string_view value) {
     tables_.Create(record);
     return absl::OkStatus();
   }
-  if (name == kWatermarkName && value.size() == sizeof(uint64_t)) {
+  if (name == kRowsLsnName && value.size() == sizeof(uint64_t)) {
     uint64_t lsn = 0;
     std::memcpy(&lsn, value.data(), sizeof(lsn));
-    watermark_ = Lsn(lsn);
+    highest_row_lsn_ = std::max(highest_row_lsn_, Lsn(lsn));
+    knows_rows_lsn_ = true;
+    return absl::OkStatus();
+  }
+  if (name == kWatermarkName && value.size() == sizeof(uint64_t)) {
+    watermark_ = Lsn(NumberOf(value));
+    return absl::OkStatus();
+  }
+  if (name == kMarkName && value.size() == sizeof(uint64_t)) {
+    announced_ = Mark(NumberOf(value));
     return absl::OkStatus();
   }
   return Corrupt(StrCat("bookkeeping entry '", name, "' of ", value.size(),
@@ -81,17 +82,24 @@ absl::StatusOr<uint64_t> Shard::Replay(const LogRecord& record) {
   switch (record.type) {
     case RecordType::kPush:
       return ReplayPush(record);
+    case RecordType::kAnnounceMark: {
+      // Beyond the cut too: records behind it bear this mark.
+      ASSIGN_OR_RETURN(const AnnounceMark announce, DecodeControl<AnnounceMark>(record.body));
+      announced_ = std::max(announced_, announce.mark);
+      return 0;
+    }
     case RecordType::kCreateTable: {
+      if (!IsWithinCut(announced_)) return 0;
       ASSIGN_OR_RETURN(const TableRecord table, DecodeControl<TableRecord>(record.body));
       RETURN_IF_ERROR(Validate(table.spec));
       tables_.Create(table);
       return 0;
     }
-    case RecordType::kOpenClient: {
-      ASSIGN_OR_RETURN(const OpenClientRecord open, DecodeControl<OpenClientRecord>(record.body));
-      clients_.Apply(open, record.arrival_ms);
+    case RecordType::kOpenClient:
+    case RecordType::kCloseMark:
+    case RecordType::kLeaveClient:
+      if (IsWithinCut(announced_)) RETURN_IF_ERROR(ReplayClientRecord(record));
       return 0;
-    }
     default:
       break;
   }
@@ -99,16 +107,29 @@ absl::StatusOr<uint64_t> Shard::Replay(const LogRecord& record) {
                         static_cast<uint16_t>(record.type), " is not known to this build"));
 }
 
+absl::Status Shard::ReplayClientRecord(const LogRecord& record) {
+  if (record.type == RecordType::kOpenClient) {
+    ASSIGN_OR_RETURN(const OpenClientRecord open, DecodeControl<OpenClientRecord>(record.body));
+    clients_.Apply(open, record.arrival_ms);
+  } else if (record.type == RecordType::kCloseMark) {
+    ASSIGN_OR_RETURN(const CloseMark close, DecodeControl<CloseMark>(record.body));
+    clients_.Apply(close, record.arrival_ms);
+  } else {
+    ASSIGN_OR_RETURN(const LeaveClient leave, DecodeControl<LeaveClient>(record.body));
+    clients_.Apply(leave, record.arrival_ms);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<uint64_t> Shard::ReplayPush(const LogRecord& record) {
   ASSIGN_OR_RETURN(const PushView push,
                    PushView::Parse(record.body, std::numeric_limits<uint64_t>::max()));
+  if (!IsWithinCut(MarkOf(push.header()))) return 0;
   ASSIGN_OR_RETURN(const std::vector<float> rates, RatesOf(record, push.section_count()));
   for (uint32_t i = 0; i < push.section_count(); ++i) {
     RETURN_IF_ERROR(ReplaySection(push.section(i), rates[i], record.lsn));
   }
-  const PushHeader& header = push.header();
-  clients_.AddPush(header.client, header.incarnation, {header.sequence, header.first_shard},
-                   record.lsn, header.unretried_below, record.arrival_ms);
+  clients_.AddPush(DescribePush(push.header(), record.lsn, record.arrival_ms));
   return push.row_count();
 }
 

@@ -1,10 +1,13 @@
 #include "ps/shard_storage.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/strings/str_format.h"
 #include "common/refusal.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/checkpoint_files.h"
 #include "storage/posix_log_files.h"
 #include "storage/rocks_disk_tier.h"
 #include "storage/row_codec.h"
@@ -28,14 +31,25 @@ absl::Status RunLogSteps(const LogJob& job, PushLog* log) {
   return absl::OkStatus();
 }
 
+std::string ImageName(uint64_t attempt) { return absl::StrFormat("%016x", attempt); }
+
+absl::Status Publish(const CheckpointJob& job, const DiskTier& disk, const LogFiles& files,
+                     std::vector<CheckpointFile>* published) {
+  ASSIGN_OR_RETURN(const auto rows, disk.ListFrozen(ImageName(job.attempt)));
+  ASSIGN_OR_RETURN(const auto parts, FindLogParts(files, job.watermark, job.cut));
+  ASSIGN_OR_RETURN(*published, PublishFiles(job.directory, rows, files, parts, job.progress.get()));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
-                                              const ShardIdentity& identity) {
+                                              const ShardIdentity& identity,
+                                              std::shared_ptr<DiskCache> cache) {
   ShardStorage storage;
   ASSIGN_OR_RETURN(storage.dir, DataDir::Open(path, identity));
   storage.identity = storage.dir->identity();
-  ASSIGN_OR_RETURN(storage.disk, OpenRocksDiskTier(storage.dir->rows_path()));
+  ASSIGN_OR_RETURN(storage.disk, OpenRocksDiskTier(storage.dir->rows_path(), std::move(cache)));
   ASSIGN_OR_RETURN(storage.files, OpenPosixLogFiles(storage.dir->log_path()));
   return storage;
 }
@@ -49,13 +63,15 @@ absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, 
       }));
   RestoreProgress progress;
   RETURN_IF_ERROR(LoadRows(options, *storage->disk, shard, &progress));
-  ASSIGN_OR_RETURN(storage->log, ReplayLog(options, storage->files.get(), shard, &progress));
+  ASSIGN_OR_RETURN(storage->log,
+                   ReplayLog(options, storage->files.get(), storage->disk.get(), shard, &progress));
   shard->Started(storage->log->next_lsn(), storage->log->size_bytes());
   progress.phase = RestoreProgress::Phase::kDone;
   progress.fraction = 1;
   if (options.observe) options.observe(progress);
-  *found = StrCat(progress.rows, " rows, ", progress.records, " log records above ",
-                  shard->watermark().value());
+  *found =
+      StrCat(progress.rows, progress.rows_left ? " rows (there are more on disk), " : " rows, ",
+             progress.records, " log records above ", shard->watermark().value());
   if (!storage->log->cut_message().empty()) {
     *found = StrCat(*found, "; ", storage->log->cut_message());
   }
@@ -72,6 +88,12 @@ LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
 }
 
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
+  if (job.rows_lsn != Lsn(0)) {
+    // In a file of its own: its key lies behind all rows, and files of rows are not to overlap.
+    const DiskEntry rows_lsn = RowsLsnEntry(job.rows_lsn);
+    const DiskEntryView view{rows_lsn.key, rows_lsn.value};
+    RETURN_IF_ERROR(Detached(disk->Ingest({&view, 1})));
+  }
   const std::vector<DiskEntryView> entries = job.entries->Sorted();
   const std::string meta_begin = MetaBegin();
   const auto meta = std::lower_bound(
@@ -83,6 +105,35 @@ absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
     RETURN_IF_ERROR(Detached(disk->Ingest(std::span<const DiskEntryView>(meta, entries.end()))));
   }
   return rows.empty() ? absl::OkStatus() : Detached(disk->Ingest(rows));
+}
+
+ReadOutcome RunReadJob(const ReadJob& job, const DiskTier* disk) {
+  ReadOutcome outcome;
+  outcome.id = job.id;
+  auto values = disk->Read(job.keys);
+  if (values.ok()) {
+    outcome.values = *std::move(values);
+  } else {
+    outcome.status = Detached(values.status());
+  }
+  return outcome;
+}
+
+CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk,
+                                   const LogFiles& files) {
+  CheckpointOutcome outcome;
+  switch (job.kind) {
+    case CheckpointJob::Kind::kFreeze:
+      outcome.status = Detached(disk->Freeze(ImageName(job.attempt)));
+      break;
+    case CheckpointJob::Kind::kPublish:
+      outcome.status = Detached(Publish(job, *disk, files, &outcome.files));
+      break;
+    case CheckpointJob::Kind::kDrop:
+      outcome.status = Detached(disk->DropFrozen(ImageName(job.attempt)));
+      break;
+  }
+  return outcome;
 }
 
 }  // namespace rowhouse

@@ -178,6 +178,11 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::OpenExisting(const std::string
   return std::unique_ptr<DataDir>(new DataDir(path, opened->identity, opened->lock.Release()));
 }
 
+absl::Status WriteDataDirIdentity(const std::string& path, const ShardIdentity& identity) {
+  const absl::Status status = WriteIdentity(path, identity);
+  return status.ok() ? status : About(path, status);
+}
+
 DataDir::~DataDir() {
   if (lock_fd_ >= 0) close(lock_fd_);
 }

@@ -29,6 +29,10 @@ struct ShardIdentity {
   bool operator==(const ShardIdentity&) const = default;
 };
 
+// Writes the IDENTITY of a directory that was filled by other means, the last step of making it
+// one. Everything else in it must be durable by then.
+absl::Status WriteDataDirIdentity(const std::string& path, const ShardIdentity& identity);
+
 class DataDir {
  public:
   // Creates the directory and its IDENTITY where there is none. `identity.timeline` counts only

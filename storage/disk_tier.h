@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +30,12 @@ struct DiskEntryView {
   std::string_view value;
 };
 
+// A file of an image.
+struct FrozenFile {
+  std::string name;  // within the tier: "000012.sst"
+  std::string path;
+};
+
 class DiskTier {
  public:
   virtual ~DiskTier() = default;
@@ -47,6 +54,18 @@ class DiskTier {
   using Visitor = std::function<absl::Status(std::string_view key, std::string_view value)>;
   virtual absl::Status Scan(std::string_view begin, std::string_view end,
                             const Visitor& visit) const = 0;
+
+  // An image of everything that is ingested by now, which later calls do not change; it takes the
+  // place of one of the same name. Costs no copy of the entries. Images end with the process: what
+  // a crash left is removed when the tier is opened. Neither Freeze nor DropFrozen of one name may
+  // run twice at a time.
+  virtual absl::Status Freeze(const std::string& name) = 0;
+  // OK where there is none.
+  virtual absl::Status DropFrozen(const std::string& name) = 0;
+  // The image as a tier that refuses to change. It must be closed before the image is dropped.
+  virtual absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const = 0;
+  // What a copy of the image consists of; none where the tier lives in memory.
+  virtual absl::StatusOr<std::vector<FrozenFile>> ListFrozen(const std::string& name) const = 0;
 };
 
 }  // namespace rowhouse

@@ -1,13 +1,15 @@
 #include "storage/rocks_disk_tier.h"
 
+#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 
+#include <algorithm>
 #include <atomic>
-#include <cstdarg>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -18,34 +20,47 @@
 #include "storage/disk_entries.h"
 #include "storage/posix_file.h"
 #include "storage/rocks_disk_tier_internal.h"
+#include "storage/rocks_full_disk.h"
 
 namespace rowhouse {
+
+class DiskCache {
+ public:
+  std::shared_ptr<rocksdb::Cache> blocks;
+};
+
 namespace {
 
 namespace fs = std::filesystem;
 
-rocksdb::BlockBasedTableOptions TableOptions() {
+rocksdb::BlockBasedTableOptions TableOptions(const DiskCache* cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = 32 << 10;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  if (cache == nullptr) return table;
+  table.block_cache = cache->blocks;
+  table.block_size = 8 << 10;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
   return table;
 }
 
-rocksdb::Options DbOptions(const RocksHooks& hooks) {
+rocksdb::Options DbOptions(const RocksHooks& hooks, const DiskCache* cache) {
   rocksdb::Options options;
   if (hooks.env != nullptr) options.env = hooks.env;
   options.statistics = hooks.statistics;
   options.create_if_missing = true;
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
   // Levels between the first and the last come into being only as the data grows: a small database
   // is one level of files that follow each other, not five copies of it.
   options.level_compaction_dynamic_level_bytes = true;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 4 << 20;
+  options.info_log = MakeRocksLogger();
   return options;
 }
 
@@ -54,7 +69,7 @@ std::string_view ToView(const rocksdb::Slice& bytes) { return {bytes.data(), byt
 
 absl::StatusCode CodeOf(const rocksdb::Status& status) {
   if (status.IsCorruption()) return absl::StatusCode::kDataLoss;
-  if (status.IsNoSpace()) return absl::StatusCode::kResourceExhausted;
+  if (IsFullDisk(status)) return absl::StatusCode::kResourceExhausted;
   if (status.IsIOError()) return absl::StatusCode::kUnavailable;
   if (status.IsInvalidArgument()) return absl::StatusCode::kInvalidArgument;
   return absl::StatusCode::kInternal;
@@ -64,7 +79,7 @@ std::string AdviceFor(const rocksdb::Status& status) {
   if (status.IsCorruption()) {
     return StrCat("; the files are damaged. ", kDamageAdvice);
   }
-  if (status.IsNoSpace()) return "; free space on that disk";
+  if (IsFullDisk(status)) return "; free space on that disk";
   if (status.IsIOError()) {
     return "; check that the disk works, that the path is writable and that no other process has "
            "it "
@@ -100,6 +115,16 @@ absl::Status CheckNotHeadless(const std::string& path) {
   return absl::OkStatus();
 }
 
+// "LOG" and "LOCK" belong to a running RocksDB, and its write-ahead log is empty.
+bool BelongsToImage(const fs::directory_entry& entry) {
+  const std::string name = entry.path().filename().string();
+  std::error_code error;
+  if (name.starts_with("LOG") || name == "LOCK") return false;
+  return !name.ends_with(".log") || entry.file_size(error) != 0;
+}
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenReadOnly(const std::string& path);
+
 // Creates an empty folder, or empties it.
 absl::Status MakeEmpty(const std::string& path) {
   std::error_code error;
@@ -110,10 +135,16 @@ absl::Status MakeEmpty(const std::string& path) {
 
 class RocksDiskTier final : public DiskTier {
  public:
-  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::DB> db)
-      : path_(std::move(path)), incoming_(std::move(incoming)), db_(std::move(db)) {}
+  // An image where `incoming` is empty.
+  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::Env> env,
+                std::unique_ptr<rocksdb::DB> db)
+      : path_(std::move(path)),
+        incoming_(std::move(incoming)),
+        env_(std::move(env)),
+        db_(std::move(db)) {}
 
   absl::Status Ingest(std::span<const DiskEntryView> entries) override {
+    if (is_image()) return RefuseImage();
     RETURN_IF_ERROR(CheckDiskEntries(entries));
     const std::string file = StrCat(incoming_, "/", next_file_++, ".sst");
     absl::Status status = WriteFile(file, entries);
@@ -156,7 +187,61 @@ class RocksDiskTier final : public DiskTier {
     return at->status().ok() ? absl::OkStatus() : RocksError("scan", path_, at->status());
   }
 
+  // Hard links where the file system has them.
+  absl::Status Freeze(const std::string& name) override {
+    if (is_image()) return RefuseImage();
+    RETURN_IF_ERROR(DropFrozen(name));
+    std::error_code error;
+    fs::create_directories(FrozenFolder(), error);
+    if (error) return FileError("create", FrozenFolder(), error);
+    rocksdb::Checkpoint* maker = nullptr;
+    rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &maker);
+    const std::unique_ptr<rocksdb::Checkpoint> owner(maker);
+    if (status.ok()) status = maker->CreateCheckpoint(FrozenPath(name));
+    return status.ok() ? absl::OkStatus()
+                       : RocksError("make an image in", FrozenPath(name), status);
+  }
+
+  absl::Status DropFrozen(const std::string& name) override {
+    std::error_code error;
+    fs::remove_all(FrozenPath(name), error);
+    if (!error) fs::remove_all(FrozenPath(name) + ".tmp", error);  // of one that was not finished
+    return error ? FileError("remove", FrozenPath(name), error) : absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const override {
+    RETURN_IF_ERROR(CheckFrozen(name));
+    return OpenReadOnly(FrozenPath(name));
+  }
+
+  absl::StatusOr<std::vector<FrozenFile>> ListFrozen(const std::string& name) const override {
+    RETURN_IF_ERROR(CheckFrozen(name));
+    std::vector<FrozenFile> files;
+    std::error_code error;
+    fs::directory_iterator at(FrozenPath(name), error);
+    for (; !error && at != fs::directory_iterator(); at.increment(error)) {
+      if (!BelongsToImage(*at)) continue;
+      files.push_back({at->path().filename().string(), at->path().string()});
+    }
+    if (error) return FileError("list", FrozenPath(name), error);
+    std::sort(files.begin(), files.end(),
+              [](const FrozenFile& a, const FrozenFile& b) { return a.name < b.name; });
+    return files;
+  }
+
  private:
+  bool is_image() const { return incoming_.empty(); }
+  static absl::Status RefuseImage() {
+    return absl::FailedPreconditionError("disk tier: an image cannot be changed");
+  }
+  std::string FrozenFolder() const { return path_ + ".frozen"; }
+  std::string FrozenPath(const std::string& name) const { return FrozenFolder() + "/" + name; }
+  absl::Status CheckFrozen(const std::string& name) const {
+    std::error_code error;
+    if (fs::exists(FrozenPath(name) + "/CURRENT", error)) return absl::OkStatus();
+    return absl::NotFoundError(StrCat("disk tier: there is no image ", FrozenPath(name)));
+  }
+
   absl::Status WriteFile(const std::string& file, std::span<const DiskEntryView> entries) {
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db_->GetOptions());
     rocksdb::Status status = writer.Open(file);
@@ -179,20 +264,14 @@ class RocksDiskTier final : public DiskTier {
 
   const std::string path_;
   const std::string incoming_;
+  const std::unique_ptr<rocksdb::Env> env_;  // outlives db_
   const std::unique_ptr<rocksdb::DB> db_;
   std::atomic<uint64_t> next_file_ = 1;
 };
 
-class NoLogger final : public rocksdb::Logger {
- public:
-  using Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
 absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenReadOnly(const std::string& path) {
-  rocksdb::Options options = DbOptions(RocksHooks());
+  rocksdb::Options options = DbOptions(RocksHooks(), nullptr);
   options.create_if_missing = false;
-  options.info_log = std::make_shared<NoLogger>();  // its log file would be a change
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
@@ -202,8 +281,9 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenReadOnly(const std::string& pat
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path) {
+  RETURN_IF_ERROR(CheckNotHeadless(path));
   ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> db, OpenReadOnly(path));
-  return std::make_unique<RocksDiskTier>(path, path + ".incoming", std::move(db));
+  return std::make_unique<RocksDiskTier>(path, "", nullptr, std::move(db));
 }
 
 absl::Status VerifyRocksFiles(const std::string& path) {
@@ -214,21 +294,40 @@ absl::Status VerifyRocksFiles(const std::string& path) {
   return status.ok() ? absl::OkStatus() : RocksError("verify", path, status);
 }
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path) {
-  return OpenRocksDiskTier(path, RocksHooks());
+// Not a strict limit: a strict one makes reads fail where the blocks in use fill it. What may go
+// beyond are the blocks of reads under way.
+std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes) {
+  rocksdb::LRUCacheOptions options;
+  options.capacity = bytes;
+  options.high_pri_pool_ratio = 0.5;
+  auto cache = std::make_shared<DiskCache>();
+  cache->blocks = rocksdb::NewLRUCache(options);
+  return cache;
 }
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
-                                                            const RocksHooks& hooks) {
+                                                            std::shared_ptr<DiskCache> cache) {
+  return OpenRocksDiskTier(path, RocksHooks(), std::move(cache));
+}
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
+                                                            const RocksHooks& hooks,
+                                                            std::shared_ptr<DiskCache> cache) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
   const std::string incoming = path + ".incoming";
   RETURN_IF_ERROR(CreateDirectories(path));  // durable, or a power cut could take all rows with it
+  rocksdb::Options options = DbOptions(hooks, cache.get());
+  std::unique_ptr<rocksdb::Env> env = SurviveFullDisk(&options);
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(hooks), path, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
-  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::unique_ptr<rocksdb::DB>(db));
+  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::move(env),
+                                              std::unique_ptr<rocksdb::DB>(db));
   // Only now: the open database's lock keeps others out.
   RETURN_IF_ERROR(MakeEmpty(incoming));
+  std::error_code error;
+  fs::remove_all(path + ".frozen", error);
+  if (error) return FileError("remove", path + ".frozen", error);
   return tier;
 }
 

@@ -151,6 +151,12 @@ absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byt
   return absl::OkStatus();
 }
 
+DiskEntry RowsLsnEntry(Lsn lsn) {
+  DiskEntry entry{MetaKey(kRowsLsnName), std::string(sizeof(lsn), '\0')};
+  PutRaw(lsn.value(), entry.value.data());
+  return entry;
+}
+
 std::string MetaKey(std::string_view name) { return StrCat(kMetaPrefix, name); }
 
 std::string MetaBegin() { return std::string(kMetaPrefix); }

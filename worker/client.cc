@@ -1,9 +1,12 @@
 #include "worker/client.h"
 
-#include <atomic>
+#include <glog/logging.h>
+
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -13,8 +16,10 @@
 #include "common/slot_map.h"
 #include "common/status_macros.h"
 #include "common/wire/archive.h"
+#include "common/wire/checkpoint.h"
 #include "worker/client/call_checks.h"
 #include "worker/client/client_loop.h"
+#include "worker/client/mark_book.h"
 #include "worker/client/pull_plan.h"
 #include "worker/client/push_plan.h"
 #include "worker/client/push_window.h"
@@ -59,19 +64,34 @@ Request ControlRequest(ShardId shard, Op op, const Message& message) {
   return request;
 }
 
+template <typename Answer>
+absl::Status AcceptAs(std::span<const std::byte> body) {
+  return DecodeControl<Answer>(body).status();
+}
+
 class ShardedClient : public Client {
  public:
   ShardedClient(const ClientOptions& options, std::unique_ptr<ClientLoop> loop)
       : options_(options),
         slots_(loop->cluster().shard_count, loop->cluster().epoch),
         in_flight_(options.requests_in_flight_max),
-        loop_(std::move(loop)) {}
+        marks_(loop->registered_mark(), loop->connected_mark()),
+        renewing_(loop->cluster().shard_count, 0),
+        loop_(std::move(loop)) {
+    loop_->Watch({.mark = [this](Mark mark) { Learn(mark); }, .lease = [this] { Renew(); }});
+  }
+  ~ShardedClient() override { Leave(); }
 
   absl::StatusOr<Table> CreateTable(const TableSpec& spec) override;
   std::future<absl::Status> Pull(Step step, std::vector<PullPart> parts) override;
   std::future<absl::Status> Push(Step step, std::vector<PushPart> parts) override;
   absl::StatusOr<std::vector<StatsAnswer>> Stats() override;
+  absl::StatusOr<std::vector<ControlBody>> AskAllShards(std::string what, Op op,
+                                                        ControlBody message) override;
   uint32_t shard_count() const override { return slots_.shard_count(); }
+  ClientId id() const override { return options_.client; }
+  Timeline timeline() const override { return loop_->cluster().timeline; }
+  Step last_step() const override { return loop_->last_step(); }
 
  private:
   // Asks every shard the same thing; answers by shard id.
@@ -80,6 +100,19 @@ class ShardedClient : public Client {
   std::future<absl::Status> Send(std::shared_ptr<Call> call, bool is_push);
   // REQUIRES: order_mutex_ held.
   void Number(Call* call, bool is_push);
+  PushIdentity BeginPush();
+  void EndPush(const PushIdentity& push);
+
+  // --- What the client says of its own accord, in calls that nobody waits for or counts.
+  template <typename Message>
+  std::shared_ptr<Call> CallToAll(std::string what, Op op, const Message& message) const;
+  void SubmitUncounted(std::shared_ptr<Call> call);
+  // On the loop's thread:
+  void Learn(Mark mark);
+  void Renew();
+  void CloseMarks();
+  // Says that there will be no more pushes; bounded, and nothing depends on success.
+  void Leave();
 
   void Remember(const Table& table, const std::string& name);
   std::string NameOf(TableId table) const;
@@ -95,9 +128,12 @@ class ShardedClient : public Client {
   // numbers.
   std::mutex order_mutex_;
   uint64_t last_request_id_ = 0;
-  // Taken inside order_mutex_, and alone by the loop when a push ends.
+  // Taken inside order_mutex_, and alone by the loop when a push ends or a mark is told.
   std::mutex window_mutex_;
   PushWindow window_;
+  MarkBook marks_;
+
+  std::vector<char> renewing_;  // [shard_count]: a renewal is under way; the loop's thread
 
   mutable std::mutex names_mutex_;
   std::map<TableId, std::string> names_;
@@ -165,25 +201,127 @@ void ShardedClient::Number(Call* call, bool is_push) {
   call->deadline =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.request_timeout_ms);
   if (is_push) {
-    PushIdentity identity;
-    identity.client = options_.client;
-    identity.incarnation = loop_->incarnation();
-    identity.mark = loop_->mark();
-    {
-      const std::lock_guard lock(window_mutex_);
-      identity.sequence = window_.Begin();
-      identity.unretried_below = window_.unretried_below();
-    }
-    call->done = [this, sequence = identity.sequence, done = std::move(call->done)](auto status) {
-      {
-        const std::lock_guard lock(window_mutex_);
-        window_.Finish(sequence);
-      }
+    const PushIdentity identity = BeginPush();
+    call->done = [this, identity, done = std::move(call->done)](auto status) {
+      EndPush(identity);
       done(std::move(status));
     };
     for (Request& request : call->requests) StampPush(identity, &request);
   }
-  for (Request& request : call->requests) SealFrame(&request, ++last_request_id_);
+  for (Request& request : call->requests) {
+    SealFrame(&request, ++last_request_id_);
+    if (is_push && options_.on_acknowledged) TellOfAnswer(options_.on_acknowledged, &request);
+  }
+}
+
+PushIdentity ShardedClient::BeginPush() {
+  PushIdentity push;
+  push.client = options_.client;
+  push.incarnation = loop_->incarnation();
+  const std::lock_guard lock(window_mutex_);
+  push.mark = marks_.BeginPush();
+  push.sequence = window_.Begin();
+  push.unretried_below = window_.unretried_below();
+  return push;
+}
+
+void ShardedClient::EndPush(const PushIdentity& push) {
+  {
+    const std::lock_guard lock(window_mutex_);
+    window_.Finish(push.sequence);
+    marks_.EndPush(push.mark);
+  }
+  CloseMarks();
+}
+
+void ShardedClient::Learn(Mark mark) {
+  {
+    const std::lock_guard lock(window_mutex_);
+    marks_.Learn(mark);
+  }
+  CloseMarks();
+}
+
+void ShardedClient::CloseMarks() {
+  if (options_.read_only) return;
+  std::optional<Mark> mark;
+  {
+    const std::lock_guard lock(window_mutex_);
+    mark = marks_.TakeClosable();
+  }
+  if (!mark.has_value()) return;
+  auto call = CallToAll(StrCat("close mark ", mark->value()), Op::kCloseMark,
+                        CloseMark{options_.client, loop_->incarnation(), *mark});
+  call->done = [this, mark = *mark](const absl::Status& status) {
+    if (!status.ok()) LOG(WARNING) << "will be tried again: " << status;
+    const std::lock_guard lock(window_mutex_);
+    status.ok() ? marks_.Closed(mark) : marks_.CloseFailed(mark);
+  };
+  SubmitUncounted(std::move(call));
+}
+
+void ShardedClient::Renew() {
+  CloseMarks();  // what failed before
+  // Shard by shard: one that does not answer must not make the client look dead to the others.
+  for (uint32_t i = 0; i < shard_count(); ++i) {
+    if (renewing_[i] != 0) continue;
+    renewing_[i] = 1;
+    auto call = std::make_shared<Call>();
+    call->what = "renewal";
+    call->requests.push_back(ControlRequest(ShardId(i), Op::kRenewClient,
+                                            RenewClient{options_.client, loop_->incarnation()}));
+    call->requests.back().accept = AcceptAs<RenewClientAnswer>;
+    call->done = [this, i](const absl::Status&) { renewing_[i] = 0; };
+    SubmitUncounted(std::move(call));
+  }
+}
+
+void ShardedClient::Leave() {
+  if (options_.read_only || options_.leave_timeout_ms == 0) return;
+  auto left = std::make_shared<std::promise<void>>();
+  std::future<void> future = left->get_future();
+  auto call =
+      CallToAll("leave", Op::kLeaveClient, LeaveClient{options_.client, loop_->incarnation()});
+  call->done = [left](const absl::Status&) { left->set_value(); };
+  SubmitUncounted(std::move(call));
+  future.wait_for(std::chrono::milliseconds(options_.leave_timeout_ms));
+}
+
+template <typename Message>
+std::shared_ptr<Call> ShardedClient::CallToAll(std::string what, Op op,
+                                               const Message& message) const {
+  auto call = std::make_shared<Call>();
+  call->what = std::move(what);
+  for (uint32_t i = 0; i < shard_count(); ++i) {
+    call->requests.push_back(ControlRequest(ShardId(i), op, message));
+    call->requests.back().accept = AcceptAs<Done>;
+  }
+  return call;
+}
+
+void ShardedClient::SubmitUncounted(std::shared_ptr<Call> call) {
+  const std::lock_guard lock(order_mutex_);
+  Number(call.get(), false);
+  loop_->Submit(std::move(call));
+}
+
+absl::StatusOr<std::vector<ControlBody>> ShardedClient::AskAllShards(std::string what, Op op,
+                                                                     ControlBody message) {
+  auto answers = std::make_shared<std::vector<ControlBody>>(shard_count());
+  auto call = std::make_shared<Call>();
+  call->what = std::move(what);
+  for (uint32_t i = 0; i < shard_count(); ++i) {
+    Request& request = call->requests.emplace_back();
+    request.shard = ShardId(i);
+    request.op = op;
+    request.head = HeadWithRoom(message);
+    request.accept = [answers, i](std::span<const std::byte> body) {
+      (*answers)[i].assign(body.begin(), body.end());
+      return absl::OkStatus();
+    };
+  }
+  RETURN_IF_ERROR(Send(std::move(call), false).get());
+  return *std::move(answers);
 }
 
 template <typename Answer, typename Message>

@@ -18,7 +18,9 @@
 //   unanswered requests sent again, in order, under their numbers: a push is applied once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <memory>
 #include <span>
@@ -30,8 +32,20 @@
 #include "common/table_spec.h"
 #include "common/types.h"
 #include "common/wire/control.h"
+#include "common/wire/frame.h"
 
 namespace rowhouse {
+
+// What a shard has acknowledged: one part of one push.
+struct AcknowledgedPart {
+  ClientId client;
+  Incarnation incarnation;
+  Sequence sequence;
+  ShardId shard;
+  Lsn lsn;
+  bool duplicate = false;      // the shard had applied it before
+  uint64_t body_checksum = 0;  // of the request as it was sent
+};
 
 struct ClientOptions {
   std::vector<std::string> servers;  // "host:port" or "unix:/path", in any order
@@ -44,8 +58,18 @@ struct ClientOptions {
   uint32_t backoff_min_ms = 20;
   uint32_t backoff_max_ms = 2000;
   uint32_t requests_in_flight_max = 64;  // callers beyond it wait in Pull and Push
+  // How often a client that pushes tells every shard that it is alive; so it also learns that a
+  // checkpoint is being made while it has nothing else to say.
+  uint32_t lease_ms = 2000;
+  uint32_t leave_timeout_ms = 1000;  // how long its end may wait for shards to take note; 0: none
   uint64_t frame_bytes_max = 64ull << 20;
+  // Told of every part before the push's future is ready, on the client's own thread: must be
+  // quick.
+  std::function<void(const AcknowledgedPart&)> on_acknowledged;
 };
+
+// A control message or its answer, as it is encoded in a frame's body.
+using ControlBody = std::vector<std::byte>;
 
 struct Table {
   TableId id;
@@ -84,7 +108,17 @@ class Client {
   // Counters of every shard, one StatsAnswer each, by shard id. Blocks.
   virtual absl::StatusOr<std::vector<StatsAnswer>> Stats() = 0;
 
+  // Sends one control message to every shard; the answers' bodies by shard id. Blocks. The errors
+  // name the shard. For the drivers of checkpoints: worker/checkpoint/checkpoint_driver.h.
+  virtual absl::StatusOr<std::vector<ControlBody>> AskAllShards(std::string what, Op op,
+                                                                ControlBody message) = 0;
+
   virtual uint32_t shard_count() const = 0;
+  virtual ClientId id() const = 0;
+  virtual Timeline timeline() const = 0;
+  // The highest step that any shard had of this client's id when the client connected, under all
+  // its incarnations: a run that is resumed goes on after it. 0: none, or the client is read-only.
+  virtual Step last_step() const = 0;
 };
 
 }  // namespace rowhouse

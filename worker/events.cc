@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "worker/checkpoint/checkpoint_directory.h"
+
 namespace rowhouse {
 
 namespace json = boost::json;
@@ -34,6 +36,18 @@ std::string DoneEvent(uint32_t rank, const TrainingProgress& progress, double tr
                    {"rows_pulled", progress.rows_pulled},
                    {"rows_pushed", progress.rows_pushed},
                    {"loss", progress.loss}});
+}
+
+std::string CheckpointEvent(uint32_t rank, const CheckpointOutcome& outcome) {
+  json::object event{{"event", "checkpoint"}, {"rank", rank}};
+  if (outcome.manifest.ok()) {
+    event["checkpoint"] = outcome.manifest->mark.value();
+    event["bytes"] = DistinctBytes(*outcome.manifest);
+  } else {
+    event["error"] = std::string(outcome.manifest.status().message());
+  }
+  event["seconds"] = outcome.seconds;
+  return json::serialize(event);
 }
 
 std::string EvaluationJson(double rmse, const BaselineRmse& baselines, uint64_t test_examples) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "worker/training/trainer.h"
 
@@ -23,10 +24,43 @@ std::string FormatCount(double count);
 // 0:07, 12:34, 1:02:03
 std::string FormatDuration(double seconds);
 
+// Long work on bytes: "copying [=====>    ]  41%  1.2 GB of 2.9 GB  310 MB/s  ETA 0:12".
+struct TransferProgress {
+  std::string what;
+  uint64_t bytes_done = 0;
+  uint64_t bytes_total = 0;  // 0: not known
+};
+
+// `seconds`: since this work began. At most `columns` wide.
+std::string FormatTransfer(const TransferProgress& progress, double seconds, size_t columns);
+// 950 B, 12.3 kB, 1.2 GB
+std::string FormatBytes(double bytes);
+
+// One line that is drawn anew, at most ten times a second.
+class StatusLine {
+ public:
+  // Writes nothing where `write` is empty.
+  StatusLine(std::function<void(std::string_view)> write, size_t columns);
+
+  // `make` gives the text for that many columns; it is called only where something is drawn.
+  void Update(double seconds, const std::function<std::string(size_t columns)>& make);
+  // Draws the last state and ends the line.
+  void Finish(const std::function<std::string(size_t columns)>& make);
+
+ private:
+  const std::function<void(std::string_view)> write_;
+  const size_t columns_;
+  double drawn_seconds_ = -1;
+};
+
+// On standard error: quiet unless that is a terminal.
+StatusLine StatusLineOnStderr();
+
 class ProgressBar {
  public:
   // Writes nothing where `write` is empty.
   ProgressBar(std::function<void(std::string_view)> write, size_t columns);
+  explicit ProgressBar(StatusLine line) : line_(std::move(line)) {}
 
   // Draws, unless it did so within the last tenth of a second.
   void Update(const TrainingProgress& progress, double seconds);
@@ -34,11 +68,7 @@ class ProgressBar {
   void Finish(const TrainingProgress& progress, double seconds);
 
  private:
-  void Draw(const TrainingProgress& progress, double seconds);
-
-  const std::function<void(std::string_view)> write_;
-  const size_t columns_;
-  double drawn_seconds_ = -1;
+  StatusLine line_;
 };
 
 // The bar for standard error: quiet unless that is a terminal.

@@ -5,6 +5,7 @@
 #include "common/cluster_file.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "worker/client/call_checks.h"
 
 namespace rowhouse {
 namespace {
@@ -32,6 +33,8 @@ void BindCluster(WorkerOptions& options, Settings& settings) {
                    "First pause before a lost connection is made again");
   settings.Integer("backoff_max_ms", &client.backoff_max_ms, {1, kTimeoutMaxMs}, "ms",
                    "Longest pause; they double in between");
+  settings.Integer("lease_ms", &client.lease_ms, {kLeaseMsMin, kLeaseMsMax}, "ms",
+                   "How often a training worker tells the servers that it is alive");
   settings.Integer("requests_in_flight_max", &client.requests_in_flight_max, {1, 65536}, "requests",
                    "Pulls and pushes that may be under way at once");
   settings.Integer("frame_bytes_max", &client.frame_bytes_max, {4096, 1ull << 30}, "bytes",
@@ -83,6 +86,26 @@ void BindTraining(WorkerOptions& options, Settings& settings) {
                    "same for all workers of a job");
 }
 
+void BindCheckpoints(WorkerOptions& options, Settings& settings) {
+  TrainingCheckpointOptions& checkpoint = options.checkpoint;
+  settings.Section("checkpoint", "Checkpoints: made by rank 0 while training goes on");
+  settings.Text("checkpoint_dir", &checkpoint.directory, "DIR",
+                "Where they go; servers and rank 0 must see it under the same path");
+  settings.Integer(
+      "checkpoint_every_steps", &checkpoint.every_steps, {0, kAny64}, "steps",
+      "Make one each time after as many steps. Every worker then waits until its "
+      "pushes are acknowledged, so give all of them the same number. 0: none by steps");
+  settings.Integer("checkpoint_every_ms", &checkpoint.every_ms, {0, kAny64}, "ms",
+                   "Make one when as much time has passed; no worker waits. 0: none by time");
+  settings.Integer("checkpoint_keep", &checkpoint.keep, {0, kAny32}, "checkpoints",
+                   "Remove all but the newest ones. 0: keep all");
+  settings.Integer("checkpoint_leave_after_ms", &checkpoint.leave_after_ms, {0, kTimeoutMaxMs},
+                   "ms",
+                   "Workers that were silent for as long do not hold up a checkpoint. 0: they do");
+  settings.Switch("resume", &options.resume,
+                  "Go on after the last step that the servers have of this --client-id");
+}
+
 void BindModel(WorkerOptions& options, Settings& settings) {
   MatrixFactorizationOptions& model = options.model;
   settings.Section("model", "Model: biased matrix factorization, trained with Adagrad");
@@ -121,6 +144,26 @@ absl::Status FinishServers(std::string_view command, WorkerOptions& options) {
   return Missing(command, "--servers or --cluster", "where the servers are");
 }
 
+absl::Status CheckCheckpoints(const WorkerOptions& options) {
+  const TrainingCheckpointOptions& checkpoint = options.checkpoint;
+  const bool is_periodic = checkpoint.every_steps != 0 || checkpoint.every_ms != 0;
+  if (is_periodic && checkpoint.directory.empty()) {
+    return absl::InvalidArgumentError(
+        "flag --checkpoint-every-steps or --checkpoint-every-ms is given, but not "
+        "--checkpoint-dir: where the checkpoints go");
+  }
+  if (!options.resume) return absl::OkStatus();
+  if (options.client_id == 0) {
+    return absl::InvalidArgumentError(
+        "flag --resume needs --client-id: the one that the worker had before");
+  }
+  if (options.trainer.start_epoch != 0) {
+    return absl::InvalidArgumentError(
+        "give --resume or --start-epoch, not both: --resume goes on where the servers are");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRanges(const WorkerOptions& options) {
   const ScheduleOptions& schedule = options.trainer.schedule;
   if (schedule.rank >= schedule.world) {
@@ -147,6 +190,7 @@ void BindWorkerSettings(WorkerOptions& options, Settings& settings) {
   BindCluster(options, settings);
   BindData(options, settings);
   BindTraining(options, settings);
+  BindCheckpoints(options, settings);
   BindModel(options, settings);
   settings.Section("output", "Output");
   settings.Switch("json", &options.json, "Print JSON, one object in a line, instead of text");
@@ -167,6 +211,9 @@ Program WorkerProgram(std::string version) {
                    {"stats", "Prints the counters of every shard."}},
       .examples = {"rowhouse-worker --servers 10.0.0.1:7600,10.0.0.2:7600 --data u.data --fold 0",
                    "rowhouse-worker train --cluster c.toml --data u.data --rank 1 --world 2",
+                   "rowhouse-worker train --cluster c.toml --data u.data --client-id 7 "
+                   "--checkpoint-dir /mnt/checkpoints --checkpoint-every-steps 1000",
+                   "rowhouse-worker train --cluster c.toml --data u.data --client-id 7 --resume",
                    "rowhouse-worker evaluate --cluster c.toml --data u.data --fold 0",
                    "rowhouse-worker nearest --cluster c.toml --items u.item --title 'Star Wars'",
                    "rowhouse-worker generate --out ratings --seed 7",
@@ -175,8 +222,10 @@ Program WorkerProgram(std::string version) {
 
 absl::Status FinishWorkerOptions(std::string_view command, WorkerOptions& options) {
   RETURN_IF_ERROR(CheckRanges(options));
+  RETURN_IF_ERROR(CheckCheckpoints(options));
   options.model.seed = options.trainer.schedule.seed = options.seed;
   options.client.client = ClientId(options.client_id);
+  options.trainer.drain_every_steps = options.checkpoint.every_steps;
   options.client.read_only = command != "train";
   options.client.program = StrCat("rowhouse-worker rank ", options.trainer.schedule.rank);
   if (command == "generate") {

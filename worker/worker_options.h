@@ -15,6 +15,7 @@
 #include "worker/data/ratings.h"
 #include "worker/models/matrix_factorization.h"
 #include "worker/training/trainer.h"
+#include "worker/training/training_checkpoints.h"
 
 namespace rowhouse {
 
@@ -29,6 +30,8 @@ struct WorkerOptions {
   std::optional<uint32_t> fold;  // held out of training; nullopt: nothing is
 
   TrainerOptions trainer;
+  TrainingCheckpointOptions checkpoint;
+  bool resume = false;  // after the last step that the shards know of this client id
   MatrixFactorizationOptions model;
   uint64_t seed = 1;  // of initial values, shuffles and generated data
 

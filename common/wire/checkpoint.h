@@ -176,8 +176,13 @@ struct CheckpointFile {
   }
 };
 
-// A push of a client that left which this shard has applied within the cut; whether the step is
-// whole shows from all shards together.
+// A push of a client incarnation that left or was replaced which this shard has applied within the
+// cut; whether the step is whole shows from all shards together.
+//
+// A shard forgets parts below the number that the client said it will never retry, the window's
+// floor, and other shards may have heard of a lower one. So each incarnation comes with one part of
+// part_count 0, whose `sequence` is its floor here: numbers below the highest floor that any shard
+// tells were done with, and say nothing.
 struct CheckpointPart {
   ClientId client;
   Incarnation incarnation;

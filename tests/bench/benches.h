@@ -1,12 +1,19 @@
-// The subcommands of rowhouse-bench. Each parses its own command line; argv[0] is the program's
-// name, argv[1] the subcommand's where it was given.
-//
-// Exit codes: 0 measured and every answer right; 1 not, with the reason on stderr; 2 bad flags.
+// What rowhouse-bench can measure; each takes its command line, without the bench's name, and
+// returns the exit code.
 #pragma once
 
 namespace rowhouse {
 
-int RunRpcBench(int argc, const char* const* argv);
-int RunRecoveryBench(int argc, const char* const* argv);
+// Pulls and pushes over TCP loopback beside plain Asio requests of the same sizes.
+int RunRpcBench(int argc, char** argv);
+
+// Tables larger than the memory budget, beside plain RocksDB with the same memory as block cache.
+int RunTierBench(int argc, char** argv);
+
+// How fast a shard's start loads rows and replays the log.
+int RunRecoveryBench(int argc, char** argv);
+
+// What a checkpoint costs those who train meanwhile.
+int RunCheckpointBench(int argc, char** argv);
 
 }  // namespace rowhouse

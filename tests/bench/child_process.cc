@@ -85,6 +85,7 @@ absl::StatusOr<ChildProcess> ChildProcess::Run(const std::vector<std::string>& a
   words.push_back(nullptr);
   const auto exec = [&] {
     const int log = ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ::dup2(log, STDOUT_FILENO);
     ::dup2(log, STDERR_FILENO);
     ::execv(words[0], words.data());
     ::_exit(127);
@@ -113,11 +114,15 @@ bool ChildProcess::running() const {
 
 absl::Status ChildProcess::Stop() {
   ::kill(pid_, SIGTERM);
+  return Wait();
+}
+
+absl::Status ChildProcess::Wait() {
   int status = 0;
   ::waitpid(pid_, &status, 0);
   pid_ = -1;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
-  return absl::InternalError(StrCat("the server ended with wait status ", status));
+  return absl::InternalError(StrCat("the program ended with wait status ", status));
 }
 
 // Fields 14 and 15 of /proc/PID/stat, counted behind the name, which may hold anything.
@@ -134,20 +139,30 @@ double ChildProcess::cpu_seconds() const {
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-absl::StatusOr<ServerProcess> StartServer(const std::string& program, const std::string& data_dir,
-                                          const std::string& run_dir, uint32_t shards,
+uint64_t ChildProcess::resident_bytes() const {
+  std::ifstream in(StrCat("/proc/", pid_, "/statm"));
+  uint64_t total_pages = 0;
+  uint64_t resident_pages = 0;
+  in >> total_pages >> resident_pages;
+  return resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+absl::StatusOr<ServerProcess> StartServer(const ServerArguments& server, const std::string& run_dir,
                                           const std::vector<int>& cpus) {
   const std::string ready_file = run_dir + "/ready.json";
+  std::error_code ignored;
+  std::filesystem::remove(ready_file, ignored);  // of a server before this one
   const std::string log_file = run_dir + "/server.log";
-  const std::vector<std::string> arguments = {program,      "--listen", "127.0.0.1:0",
-                                              "--data-dir", data_dir,   "--ready-file",
-                                              ready_file,   "--shards", StrCat(shards)};
+  std::vector<std::string> arguments = {server.program, "--listen",      "127.0.0.1:0",
+                                        "--data-dir",   server.data_dir, "--ready-file",
+                                        ready_file,     "--shards",      StrCat(server.shards)};
+  arguments.insert(arguments.end(), server.more.begin(), server.more.end());
   RenameWatch watch(run_dir);
   ASSIGN_OR_RETURN(ChildProcess process, ChildProcess::Run(arguments, log_file, cpus));
   for (int waited_ms = 0; !std::filesystem::exists(ready_file); waited_ms += kLookMs) {
     if (!process.running() || waited_ms > kStartTimeoutMs) {
-      return absl::UnavailableError(
-          StrCat("'", program, "' did not start (see --server, --data-dir): ", TextOf(log_file)));
+      return absl::UnavailableError(StrCat(
+          "'", server.program, "' did not start (see --server, --data-dir): ", TextOf(log_file)));
     }
     watch.Wait(kLookMs);
   }

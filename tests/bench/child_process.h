@@ -15,7 +15,7 @@ namespace rowhouse {
 
 class ChildProcess {
  public:
-  // A program; its first argument is its path. What it says on stderr goes to `log_file`. `cpus`:
+  // A program; its first argument is its path. What it says goes to `log_file`. `cpus`:
   // those that it may run on; empty: all.
   static absl::StatusOr<ChildProcess> Run(const std::vector<std::string>& arguments,
                                           const std::string& log_file,
@@ -30,8 +30,12 @@ class ChildProcess {
 
   // SIGTERM, then waits; an error where it did not exit with 0.
   absl::Status Stop();
+  // Waits until it ends by itself; an error where it did not exit with 0.
+  absl::Status Wait();
   // Processor time used so far by all its threads.
   double cpu_seconds() const;
+  // Memory that is resident now; 0 where that cannot be read.
+  uint64_t resident_bytes() const;
   bool running() const;
 
  private:
@@ -47,8 +51,13 @@ struct ServerProcess {
 
 // Starts a rowhouse-ps on a free loopback port and waits until it serves; its log and ready file go
 // to `run_dir`. Errors: what the server said.
-absl::StatusOr<ServerProcess> StartServer(const std::string& program, const std::string& data_dir,
-                                          const std::string& run_dir, uint32_t shards,
+struct ServerArguments {
+  std::string program;
+  std::string data_dir;
+  uint32_t shards = 1;
+  std::vector<std::string> more;  // further flags
+};
+absl::StatusOr<ServerProcess> StartServer(const ServerArguments& server, const std::string& run_dir,
                                           const std::vector<int>& cpus);
 
 }  // namespace rowhouse

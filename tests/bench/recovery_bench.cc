@@ -22,6 +22,7 @@
 #include "ps/restore_report.h"
 #include "storage/posix_log_files.h"
 #include "storage/rocks_disk_tier.h"
+#include "tests/bench/bench_program.h"
 #include "tests/bench/benches.h"
 #include "tests/bench/machine.h"
 #include "tests/support/shard_driver.h"
@@ -62,10 +63,10 @@ Settings MakeSettings(RecoveryOptions* options) {
 }
 
 Program RecoveryProgram() {
-  return {"rowhouse-bench",
+  return {"rowhouse-bench recovery",
           ROWHOUSE_VERSION,
           "Measures how fast a shard's start loads rows and replays the log.",
-          {{"recovery", "Loads, then replays"}},
+          {},
           {"rowhouse-bench recovery --rows 1000000 --dim 64 --json recovery.json"}};
 }
 
@@ -310,24 +311,13 @@ class RecoveryBench {
   std::vector<Start> rounds_;
 };
 
-int Fail(const absl::Status& status, int exit_code) {
-  std::cerr << "rowhouse-bench: " << status.message() << "\n";
-  return exit_code;
-}
-
 }  // namespace
 
-int RunRecoveryBench(int argc, const char* const* argv) {
+int RunRecoveryBench(int argc, char** argv) {
   RecoveryOptions options;
   Settings settings = MakeSettings(&options);
-  const auto parsed = settings.ParseCommandLine(argc, argv, RecoveryProgram());
-  if (!parsed.ok()) return Fail(parsed.status(), 2);
-  if (parsed->answer.has_value()) {
-    std::cout << *parsed->answer;
-    return 0;
-  }
-  const absl::Status status = RecoveryBench(std::move(options)).Run();
-  return status.ok() ? 0 : Fail(status, 1);
+  return RunBenchProgram(argc, argv, settings, RecoveryProgram(),
+                         [&] { return RecoveryBench(std::move(options)).Run(); });
 }
 
 }  // namespace rowhouse

@@ -1,13 +1,7 @@
-// rowhouse-bench rpc: pulls and pushes per second through the client library against a real
-// rowhouse-ps, beside plain Asio requests of the same sizes in the same run.
-//
 // The rounds of all kinds are interleaved, so that what else the machine does hits all alike; each
-// kind is run with 1 and with 4 requests in flight. Exit codes: 0 measured and every answer right;
-// 1 not, with the reason on stderr; 2 bad flags.
+// kind is run with 1 and with 4 requests in flight.
 #include <boost/json.hpp>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <thread>
@@ -18,6 +12,7 @@
 #include "common/text.h"
 #include "common/wire/data.h"
 #include "common/wire/frame.h"
+#include "tests/bench/bench_program.h"
 #include "tests/bench/benches.h"
 #include "tests/bench/child_process.h"
 #include "tests/bench/machine.h"
@@ -67,22 +62,8 @@ Program BenchProgram() {
   return {"rowhouse-bench",
           ROWHOUSE_VERSION,
           "Measures pulls and pushes over TCP loopback beside plain Asio.",
-          {{"rpc", "Pulls and pushes"},
-           {"recovery", "How fast a start loads rows and replays the log; has its own --help"}},
+          {},
           {"rowhouse-bench", "rowhouse-bench --rounds 3 --seconds 0.5 --json bench.json"}};
-}
-
-struct CpuSplit {
-  std::vector<int> servers;
-  std::vector<int> client;
-};
-
-// Two processes on one core cut loopback TCP to a third, so nobody is left to the scheduler's mood.
-CpuSplit SplitCpus(bool pin) {
-  const std::vector<int> cpus = AllowedCpus();
-  if (!pin || cpus.size() < 2) return {};
-  const auto middle = cpus.begin() + static_cast<std::ptrdiff_t>(cpus.size() / 2);
-  return {{cpus.begin(), middle}, {middle, cpus.end()}};
 }
 
 PlainSizes PullSizes(const BenchOptions& options) {
@@ -238,16 +219,8 @@ class Bench {
   std::vector<RunningSeries> series_;
 };
 
-absl::Status WriteJson(const std::string& file, const Report& report) {
-  std::ofstream out(file);
-  out << boost::json::serialize(ToJson(report)) << "\n";
-  if (out.flush()) return absl::OkStatus();
-  return absl::UnavailableError(StrCat("cannot write '", file, "': see --json"));
-}
-
-absl::Status RunBench(BenchOptions options, const std::string& own_path) {
-  const std::filesystem::path beside = std::filesystem::path(own_path).parent_path();
-  if (options.server.empty()) options.server = (beside / "rowhouse-ps").string();
+absl::Status RunBench(BenchOptions options) {
+  if (options.server.empty()) options.server = ProgramBeside("rowhouse-ps");
   const TempDir temp_dir;
   if (options.data_dir.empty()) options.data_dir = StrCat(temp_dir.path(), "/data");
 
@@ -255,9 +228,9 @@ absl::Status RunBench(BenchOptions options, const std::string& own_path) {
   ASSIGN_OR_RETURN(const PlainListener listener, ListenPlain());
   ASSIGN_OR_RETURN(const ChildProcess plain_server,
                    ChildProcess::Call([&] { ServePlain(listener.fd); }, cpus.servers));
-  ASSIGN_OR_RETURN(
-      ServerProcess server,
-      StartServer(options.server, options.data_dir, temp_dir.path(), options.shards, cpus.servers));
+  ASSIGN_OR_RETURN(ServerProcess server,
+                   StartServer({options.server, options.data_dir, options.shards, {}},
+                               temp_dir.path(), cpus.servers));
   RunOnCpus(cpus.client);
   ClientOptions client_options;
   client_options.servers = {server.endpoint};
@@ -270,29 +243,15 @@ absl::Status RunBench(BenchOptions options, const std::string& own_path) {
   client.reset();
   RETURN_IF_ERROR(server.process.Stop());
   std::cout << ToText(report);
-  return json_file.empty() ? absl::OkStatus() : WriteJson(json_file, report);
+  return WriteJson(json_file, ToJson(report));
 }
 
 }  // namespace
 
-int RunRpcBench(int argc, const char* const* argv) {
+int RunRpcBench(int argc, char** argv) {
   BenchOptions options;
   Settings settings = MakeSettings(&options);
-  const auto parsed = settings.ParseCommandLine(argc, argv, BenchProgram());
-  if (!parsed.ok()) {
-    std::cerr << "rowhouse-bench: " << parsed.status().message() << "\n";
-    return 2;
-  }
-  if (parsed->answer.has_value()) {
-    std::cout << *parsed->answer;
-    return 0;
-  }
-  std::error_code ignored;
-  const absl::Status status =
-      RunBench(options, std::filesystem::read_symlink("/proc/self/exe", ignored).string());
-  if (status.ok()) return 0;
-  std::cerr << "rowhouse-bench: " << status.message() << "\n";
-  return 1;
+  return RunBenchProgram(argc, argv, settings, BenchProgram(), [&] { return RunBench(options); });
 }
 
 }  // namespace rowhouse

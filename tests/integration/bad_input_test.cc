@@ -235,7 +235,7 @@ TEST_P(BadInput, TooManyKeys) {
 TEST_P(BadInput, AnswerTooLarge) {
   const std::vector<Key> keys = KeysOnShard(wide_, ShardId(0), kBadInputShards, 64);
   ExpectRefused(Op::kPull, PullBodyOf(wide_, keys), RefusalReason::kFrameTooLarge,
-                {"16400 bytes", "frame_bytes_max is 16384", "pull fewer rows"});
+                {"16408 bytes", "frame_bytes_max is 16384", "pull fewer rows"});
 }
 
 TEST_P(BadInput, CountsThatTheBodyDoesNotHold) {
@@ -247,7 +247,7 @@ TEST_P(BadInput, CountsThatTheBodyDoesNotHold) {
   Put(~uint32_t{0}, kSectionAt + offsetof(SectionHeader, row_count), &body);
   ExpectRefused(Op::kPush, body, RefusalReason::kTooManyKeys, {"4294967295 keys"});
   Put(~uint16_t{0}, offsetof(PushHeader, section_count), &body);
-  ExpectRefused(Op::kPush, body, RefusalReason::kTooManyTables, {"4294967295 tables"});
+  ExpectRefused(Op::kPush, body, RefusalReason::kTooManyTables, {"65535 tables"});
 }
 
 TEST_P(BadInput, OneTableInTwoSections) {

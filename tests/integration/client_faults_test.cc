@@ -44,6 +44,9 @@ ClientOptions OptionsFor(const std::string& endpoint) {
   options.backoff_min_ms = 1;
   options.backoff_max_ms = 5;
   options.random_seed = 1;
+  // Scripts know of pushes and pulls alone.
+  options.lease_ms = 600'000;
+  options.leave_timeout_ms = 0;
   return options;
 }
 
@@ -269,8 +272,8 @@ TEST(ClientFaults, AnswersThatComeTwiceAreTakenOnce) {
 }
 
 TEST(ClientFaults, ARefusalThatTimeCanHealKeepsTheOrder) {
-  for (const RefusalReason reason : {RefusalReason::kOverloaded, RefusalReason::kStopping,
-                                     RefusalReason::kLogUnavailable, RefusalReason::kNotOpened}) {
+  for (const RefusalReason reason :
+       {RefusalReason::kOverloaded, RefusalReason::kStopping, RefusalReason::kLogUnavailable}) {
     EXPECT_EQ(SentAgain([reason](PeerConnection& connection, Numbers ids) -> asio::awaitable<void> {
                 co_await connection.Refuse(ids[0], Refuse(reason, "later"));
                 (void)co_await connection.reader.Next(connection.socket);

@@ -106,6 +106,7 @@ class ScriptedPeer {
       const uint64_t id = next->header.request_id;
       if (next->op() == Op::kQueryClient) {
         QueryClientAnswer known;
+        known.mark = Mark(3);
         co_await connection.Send(MakeControlFrame(Op::kQueryClientAnswer, id, known));
         continue;
       }

@@ -37,8 +37,8 @@ std::vector<std::byte> PullBody(std::span<const TestSection> sections, Epoch epo
 
 std::vector<std::byte> PushBody(const TestPush& push) {
   return Body(PushHeader{push.client, push.incarnation, push.sequence, push.unretried_below,
-                         push.step, push.epoch, Mark(0), push.first_shard,
-                         static_cast<uint16_t>(push.sections.size()), 1},
+                         push.step, push.epoch, push.mark, push.first_shard,
+                         static_cast<uint16_t>(push.sections.size()), push.part_count},
               push.sections);
 }
 

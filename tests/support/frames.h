@@ -28,6 +28,8 @@ struct TestPush {
   Epoch epoch{1};
   ShardId first_shard{0};
   std::vector<TestSection> sections;
+  Mark mark{0};
+  uint16_t part_count = 1;
 };
 
 std::vector<std::byte> PullBody(std::span<const TestSection> sections, Epoch epoch = Epoch(1));

@@ -10,9 +10,6 @@
 namespace rowhouse {
 namespace {
 
-constexpr SessionId kSession{1};
-constexpr uint64_t kNowMs = 1'700'000'000'000;
-
 Reply ToReply(const Answer& answer) {
   Reply reply;
   reply.answered = true;
@@ -49,9 +46,14 @@ absl::Status ShardDriver::Start(const RestoreOptions& restore) {
                                    SupportedAdagradKernels().back().kernel, &counters_);
   log_job_.reset();
   file_job_.reset();
+  read_jobs_.clear();
+  checkpoint_job_.reset();
   flush_step_ = retry_ = stopped_ = false;
+  if (options_.replay_cut.has_value()) shard_->SetReplayCut(*options_.replay_cut);
   std::string found;
-  return RestoreShard(restore, &storage_, shard_.get(), &found);
+  RestoreOptions with = restore;
+  with.log = options_.log;
+  return RestoreShard(with, &storage_, shard_.get(), &found);
 }
 
 bool ShardDriver::Stop() {
@@ -64,10 +66,10 @@ bool ShardDriver::Stop() {
   return stopped;
 }
 
-Reply ShardDriver::Send(Op op, std::span<const std::byte> body) {
+Reply ShardDriver::SendOn(SessionId session, Op op, std::span<const std::byte> body) {
   const uint64_t request_id = next_request_++;
   Effects effects;
-  shard_->OnRequest(kSession, Request(op, request_id, body), kNowMs, &effects);
+  shard_->OnRequest(session, Request(op, request_id, body), now_ms_, &effects);
   Perform(std::move(effects));
   if (options_.run_log_jobs) RunJobs();
   return Late(request_id);
@@ -83,8 +85,8 @@ void ShardDriver::Create(const TableSpec& spec) {
   CHECK(reply.answered && reply.status.ok()) << reply.status;
 }
 
-void ShardDriver::Open(ClientId client, Incarnation incarnation) {
-  const Reply reply = SendControl(Op::kOpenClient, OpenClient{client, incarnation});
+void ShardDriver::Open(ClientId client, Incarnation incarnation, Mark mark) {
+  const Reply reply = SendControl(Op::kOpenClient, OpenClient{client, incarnation, mark});
   CHECK(reply.answered && reply.status.ok()) << reply.status;
 }
 
@@ -98,10 +100,13 @@ std::vector<float> ShardDriver::Pull(const TableSpec& spec, std::vector<Key> key
 void ShardDriver::Perform(Effects effects) {
   for (const Answer& answer : effects.answers) {
     Reply reply = ToReply(answer);
-    replies_[reply.frame.header.request_id] = std::move(reply);
+    answered_.push_back(reply.frame.header.request_id);
+    replies_[answered_.back()] = std::move(reply);
   }
   if (effects.log_job.has_value()) log_job_ = effects.log_job;
   if (effects.file_job.has_value()) file_job_ = effects.file_job;
+  for (ReadJob& job : effects.read_jobs) read_jobs_.push_back(std::move(job));
+  if (effects.checkpoint_job.has_value()) checkpoint_job_ = effects.checkpoint_job;
   flush_step_ |= effects.flush_step;
   retry_ |= effects.retry;
   stopped_ |= effects.stopped;
@@ -113,8 +118,16 @@ bool ShardDriver::RunOneJob() {
     shard_->OnLogDone(RunLogJob(*std::exchange(log_job_, std::nullopt), storage_.log.get()),
                       &effects);
   } else if (file_job_.has_value()) {
-    shard_->OnFileDone(RunFileJob(*std::exchange(file_job_, std::nullopt), storage_.disk.get()),
+    const FileJob job = *std::exchange(file_job_, std::nullopt);
+    shard_->OnFileDone(file_failure_.ok() ? RunFileJob(job, storage_.disk.get()) : file_failure_,
                        &effects);
+  } else if (!read_jobs_.empty() && options_.run_read_jobs) {
+    const ReadJob job = std::move(read_jobs_.front());
+    read_jobs_.pop_front();
+    RunRead(job, &effects);
+  } else if (checkpoint_job_.has_value()) {
+    shard_->OnCheckpointDone(RunCheckpoint(*std::exchange(checkpoint_job_, std::nullopt)),
+                             &effects);
   } else if (std::exchange(flush_step_, false)) {
     shard_->OnFlushStep(&effects);
   } else {
@@ -122,6 +135,32 @@ bool ShardDriver::RunOneJob() {
   }
   Perform(std::move(effects));
   return true;
+}
+
+void ShardDriver::RunRead(const ReadJob& job, Effects* effects) {
+  ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
+  if (!read_failure_.ok()) outcome = {job.id, read_failure_, {}};
+  shard_->OnRowsRead(outcome, effects);
+}
+
+void ShardDriver::RunLastReadJob() {
+  const ReadJob job = std::move(read_jobs_.back());
+  read_jobs_.pop_back();
+  Effects effects;
+  RunRead(job, &effects);
+  Perform(std::move(effects));
+}
+
+void ShardDriver::CloseSession(SessionId session) {
+  Effects effects;
+  shard_->OnSessionClosed(session, &effects);
+  Perform(std::move(effects));
+}
+
+CheckpointOutcome ShardDriver::RunCheckpoint(const CheckpointJob& job) {
+  const auto failing = failing_checkpoints_.find(job.kind);
+  if (failing != failing_checkpoints_.end()) return {failing->second, {}};
+  return RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
 }
 
 void ShardDriver::RunJobs() {

@@ -70,6 +70,8 @@ absl::Status CheckOptions(const ClientOptions& options) {
   }
   RETURN_IF_ERROR(CheckNumber("connect_timeout_ms", options.connect_timeout_ms, 1, kDayMs));
   RETURN_IF_ERROR(CheckNumber("request_timeout_ms", options.request_timeout_ms, 1, kDayMs));
+  RETURN_IF_ERROR(CheckNumber("lease_ms", options.lease_ms, kLeaseMsMin, kLeaseMsMax));
+  RETURN_IF_ERROR(CheckNumber("leave_timeout_ms", options.leave_timeout_ms, 0, kDayMs));
   RETURN_IF_ERROR(CheckNumber("backoff_max_ms", options.backoff_max_ms, 1, kDayMs));
   RETURN_IF_ERROR(CheckNumber("backoff_min_ms", options.backoff_min_ms, 1, options.backoff_max_ms));
   RETURN_IF_ERROR(

@@ -14,6 +14,10 @@
 
 namespace rowhouse {
 
+// A lease so long that a checkpoint would wait for its end for more than minutes makes no sense.
+inline constexpr uint32_t kLeaseMsMin = 10;
+inline constexpr uint32_t kLeaseMsMax = 600'000;
+
 // How a table is called in messages: "table 'user'".
 using TableNamer = std::function<std::string(TableId)>;
 

@@ -6,6 +6,7 @@
 //   cancelled.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -16,6 +17,12 @@
 
 namespace rowhouse {
 
+// What the loop tells its client, on the loop's thread. Neither may block.
+struct LoopWatcher {
+  std::function<void(Mark)> mark;  // a shard told a mark that is higher than all before
+  std::function<void()> lease;     // every lease_ms
+};
+
 class ClientLoop {
  public:
   // Blocks, up to connect_timeout_ms. REQUIRES: options checked; options.client is not 0.
@@ -24,8 +31,15 @@ class ClientLoop {
 
   virtual const ClusterView& cluster() const = 0;
   virtual Incarnation incarnation() const = 0;
-  // The highest checkpoint mark that any shard has told.
-  virtual Mark mark() const = 0;
+  // The lowest checkpoint mark under which a shard has registered the client.
+  virtual Mark registered_mark() const = 0;
+  // The highest mark that any shard had told when all had registered it.
+  virtual Mark connected_mark() const = 0;
+  // The highest step of the client's id that any shard knew when it connected.
+  virtual Step last_step() const = 0;
+
+  // From here on until the loop is broken or destroyed; begins with the highest mark so far. Once.
+  virtual void Watch(LoopWatcher watcher) = 0;
 
   // Requests go to their shards in the order of Submit calls; the call's done is called once.
   // REQUIRES: every request is sealed, ids rise from call to call; `unanswered` and `deadline` set.

@@ -110,6 +110,7 @@ absl::StatusOr<std::vector<Request>> PlanPush(Step step, std::vector<PushPart> p
   PushHeader header;
   header.epoch = slots.epoch();
   header.step = step;
+  header.part_count = static_cast<uint16_t>(groups.size());
   std::vector<Request> requests;
   for (const auto& [shard, sections] : groups) {
     requests.push_back(MakeRequest(plan, shard, header, sections));
@@ -127,6 +128,25 @@ void StampPush(const PushIdentity& identity, Request* request) {
   header.unretried_below = identity.unretried_below;
   header.mark = identity.mark;
   std::memcpy(at, &header, sizeof(header));
+}
+
+void TellOfAnswer(std::function<void(const AcknowledgedPart&)> observer, Request* request) {
+  FrameHeader frame;
+  PushHeader push;
+  std::memcpy(static_cast<void*>(&frame), request->head.data(), sizeof(frame));
+  std::memcpy(static_cast<void*>(&push), request->head.data() + kFrameHeaderBytes, sizeof(push));
+  AcknowledgedPart part{push.client, push.incarnation, push.sequence, request->shard};
+  part.body_checksum = frame.body_checksum;
+  request->accept = [part, observer = std::move(observer), accept = std::move(request->accept)](
+                        std::span<const std::byte> body) mutable -> absl::Status {
+    RETURN_IF_ERROR(accept(body));
+    PushAnswer answer;
+    std::memcpy(static_cast<void*>(&answer), body.data(), sizeof(answer));
+    part.lsn = answer.lsn;
+    part.duplicate = answer.duplicate != 0;
+    observer(part);
+    return absl::OkStatus();
+  };
 }
 
 }  // namespace rowhouse

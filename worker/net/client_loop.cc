@@ -2,7 +2,6 @@
 
 #include <glog/logging.h>
 
-#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -34,7 +33,10 @@ absl::Status FailureOf(std::exception_ptr error) {
 class AsioClientLoop : public ClientLoop {
  public:
   explicit AsioClientLoop(const ClientOptions& options)
-      : options_(options), work_(asio::make_work_guard(io_)), deadline_timer_(io_) {
+      : options_(options),
+        work_(asio::make_work_guard(io_)),
+        deadline_timer_(io_),
+        lease_timer_(io_) {
     identity_.client = options.client;
     events_.fatal = [this](const absl::Status& status) { Fail(status); };
     events_.mark = [this](Mark mark) { RaiseMark(mark); };
@@ -58,6 +60,7 @@ class AsioClientLoop : public ClientLoop {
                    [this, connected](std::exception_ptr error, absl::Status status) {
                      if (error != nullptr) status = FailureOf(error);
                      if (status.ok()) StartLinks();
+                     connected_mark_ = identity_.mark;
                      connected->set_value(std::move(status));
                    });
     return future.get();
@@ -65,7 +68,17 @@ class AsioClientLoop : public ClientLoop {
 
   const ClusterView& cluster() const override { return cluster_; }
   Incarnation incarnation() const override { return identity_.incarnation; }
-  Mark mark() const override { return Mark(mark_.load(std::memory_order_relaxed)); }
+  Mark registered_mark() const override { return identity_.registered_mark; }
+  Mark connected_mark() const override { return connected_mark_; }
+  Step last_step() const override { return identity_.last_step; }
+
+  void Watch(LoopWatcher watcher) override {
+    asio::post(io_, [this, watcher = std::move(watcher)]() mutable {
+      watcher_ = std::move(watcher);
+      watcher_.mark(identity_.mark);
+      ArmLease();
+    });
+  }
 
   void Submit(std::shared_ptr<Call> call) override {
     asio::post(io_, [this, call = std::move(call)]() mutable { Begin(std::move(call)); });
@@ -92,6 +105,16 @@ class AsioClientLoop : public ClientLoop {
     }
     calls_.emplace_hint(calls_.end(), id, std::move(call));
     if (!deadline_armed_) ArmDeadline();
+  }
+
+  void ArmLease() {
+    if (!broken_.ok() || options_.read_only) return;
+    lease_timer_.expires_after(std::chrono::milliseconds(options_.lease_ms));
+    lease_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error || !broken_.ok()) return;
+      watcher_.lease();
+      ArmLease();
+    });
   }
 
   // Nothing of the call may be in a link any more.
@@ -135,6 +158,7 @@ class AsioClientLoop : public ClientLoop {
     if (!broken_.ok()) return;
     broken_ = status;
     deadline_timer_.cancel();
+    lease_timer_.cancel();
     for (const auto& link : links_) link->Stop();
     for (const auto& [id, call] : std::exchange(calls_, {})) {
       for (const auto& link : links_) link->Drop(*call);
@@ -143,21 +167,24 @@ class AsioClientLoop : public ClientLoop {
   }
 
   void RaiseMark(Mark mark) {
-    if (mark.value() > mark_.load(std::memory_order_relaxed)) {
-      mark_.store(mark.value(), std::memory_order_relaxed);
-    }
+    if (mark <= identity_.mark) return;
+    identity_.mark = mark;
+    if (watcher_.mark) watcher_.mark(mark);
   }
 
   const ClientOptions options_;
-  std::atomic<uint64_t> mark_{0};  // written by the loop, read by callers
 
-  // The rest belongs to the loop's thread; cluster_ and identity_ are constant once connected.
+  // The rest belongs to the loop's thread; cluster_, connected_mark_, and identity_ but its mark,
+  // are constant once connected.
   asio::io_context io_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   asio::steady_timer deadline_timer_;
+  asio::steady_timer lease_timer_;
   ClusterView cluster_;
   LinkIdentity identity_;
+  Mark connected_mark_;
   LinkEvents events_;
+  LoopWatcher watcher_;
   std::vector<std::unique_ptr<ShardLink>> links_;
   // Open calls by their first request's id. There is one timeout, so the first has the first
   // deadline.

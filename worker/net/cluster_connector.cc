@@ -81,15 +81,20 @@ asio::awaitable<absl::Status> ClusterConnector::EstablishLinks(
 
 asio::awaitable<absl::Status> ClusterConnector::OpenLinks(
     LinkIdentity* identity, const std::vector<std::unique_ptr<ShardLink>>& links) {
-  Incarnation highest;
+  QueryClientAnswer highest;
   for (const auto& link : links) {
     absl::Status status = co_await QueryLink(*link, &highest);
     if (!status.ok()) co_return status;
   }
-  identity->incarnation = Incarnation(highest.value() + 1);
+  identity->incarnation = Incarnation(highest.incarnation.value() + 1);
+  identity->last_step = highest.step;
   for (const auto& link : links) {
     absl::Status status = co_await OpenLink(*link);
     if (!status.ok()) co_return status;
+  }
+  identity->registered_mark = identity->mark;
+  for (const auto& link : links) {
+    identity->registered_mark = std::min(identity->registered_mark, link->opened_mark());
   }
   co_return absl::OkStatus();
 }
@@ -125,13 +130,15 @@ asio::awaitable<absl::Status> ClusterConnector::DescribeServer(const Endpoint& e
   co_return absl::OkStatus();
 }
 
-asio::awaitable<absl::Status> ClusterConnector::QueryLink(ShardLink& link, Incarnation* highest) {
+asio::awaitable<absl::Status> ClusterConnector::QueryLink(ShardLink& link,
+                                                          QueryClientAnswer* highest) {
   Attempt attempt = [&link, highest]() -> asio::awaitable<absl::Status> {
     absl::Status status = co_await link.Establish();
     if (!status.ok()) co_return status;
-    absl::StatusOr<Incarnation> known = co_await link.QueryIncarnation();
+    absl::StatusOr<QueryClientAnswer> known = co_await link.Query();
     if (!known.ok()) co_return known.status();
-    *highest = std::max(*highest, *known);
+    highest->incarnation = std::max(highest->incarnation, known->incarnation);
+    highest->step = std::max(highest->step, known->step);
     co_return absl::OkStatus();
   };
   absl::Status status = co_await Retry(link.where(), std::move(attempt));

@@ -42,7 +42,7 @@ class ClusterConnector {
       const std::vector<std::unique_ptr<ShardLink>>& links);
   asio::awaitable<absl::Status> OpenLinks(LinkIdentity* identity,
                                           const std::vector<std::unique_ptr<ShardLink>>& links);
-  asio::awaitable<absl::Status> QueryLink(ShardLink& link, Incarnation* highest);
+  asio::awaitable<absl::Status> QueryLink(ShardLink& link, QueryClientAnswer* highest);
   asio::awaitable<absl::Status> OpenLink(ShardLink& link);
   // Attempts until one succeeds or fails in a way that trying again cannot help.
   asio::awaitable<absl::Status> Retry(const std::string& where, Attempt attempt);

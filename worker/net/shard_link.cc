@@ -8,6 +8,7 @@
 #include "common/refusal.h"
 #include "common/status_macros.h"
 #include "worker/client/status_text.h"
+#include "worker/client/told_mark.h"
 #include "worker/net/control_exchange.h"
 #include "worker/net/waits.h"
 
@@ -28,9 +29,17 @@ void AppendBuffers(const Request& request, std::vector<asio::const_buffer>* out)
   if (request.padding_bytes != 0) out->push_back(asio::buffer(kPadding, request.padding_bytes));
 }
 
-// Opening the client again helps against "not opened" as a new connection does against a lost one.
-bool NeedsNewConnection(const absl::Status& refusal) {
-  return IsRetryable(refusal) || ReasonOf(refusal) == RefusalReason::kNotOpened;
+// A shard may hear of several checkpoints while a client tries to register; hardly of more.
+constexpr int kStaleMarksMax = 16;
+
+// The shard has opened the client and knows it no more.
+absl::Status LeftBehind(const LinkIdentity& identity, const absl::Status& refusal) {
+  return Refuse(RefusalReason::kNotOpened, "client ", identity.client.value(), " incarnation ",
+                identity.incarnation.value(),
+                " is not registered any more: it was taken for gone, so that a checkpoint need not "
+                "wait for it, or it has left; start the worker again, with the same --client-id to "
+                "go on under a new incarnation (the shard says: ",
+                std::string(refusal.message()), ")");
 }
 
 }  // namespace
@@ -77,7 +86,7 @@ asio::awaitable<absl::Status> ShardLink::Establish() {
   co_return absl::OkStatus();
 }
 
-asio::awaitable<absl::StatusOr<Incarnation>> ShardLink::QueryIncarnation() {
+asio::awaitable<absl::StatusOr<QueryClientAnswer>> ShardLink::Query() {
   QueryClient query;
   query.client = identity_.client;
   absl::StatusOr<QueryClientAnswer> answer =
@@ -86,19 +95,30 @@ asio::awaitable<absl::StatusOr<Incarnation>> ShardLink::QueryIncarnation() {
     Close();
     co_return At(where_, answer.status());
   }
-  co_return answer->incarnation;
+  events_.mark(answer->mark);
+  co_return answer;
 }
 
 asio::awaitable<absl::Status> ShardLink::Open() {
+  absl::Status status = co_await OpenOnce();
+  for (int i = 0; ReasonOf(status) == RefusalReason::kStaleMark && i < kStaleMarksMax; ++i) {
+    absl::StatusOr<QueryClientAnswer> known = co_await Query();
+    if (!known.ok()) co_return known.status();
+    status = co_await OpenOnce();
+  }
+  if (!status.ok()) Close();
+  co_return status;
+}
+
+asio::awaitable<absl::Status> ShardLink::OpenOnce() {
   OpenClient open;
   open.client = identity_.client;
   open.incarnation = identity_.incarnation;
+  open.mark = identity_.mark;
   absl::StatusOr<OpenClientAnswer> answer =
       co_await Ask<OpenClientAnswer>(*socket_, reader_, Op::kOpenClient, open);
-  if (!answer.ok()) {
-    Close();
-    co_return At(where_, answer.status());
-  }
+  if (!answer.ok()) co_return At(where_, answer.status());
+  if (!opened_mark_.has_value()) opened_mark_ = open.mark;
   events_.mark(answer->mark);
   co_return absl::OkStatus();
 }
@@ -159,7 +179,11 @@ absl::Status ShardLink::TakeFrame(const ReceivedFrame& frame) {
     result = Refuse(RefusalReason::kMalformed, "an answer with operation ", frame.header.op,
                     " to operation ", static_cast<int>(request->op));
   }
-  if (result.ok()) backoff_.Reset();
+  if (result.ok()) {
+    backoff_.Reset();
+    // Before whoever waits for the answer goes on: its next push bears the mark.
+    events_.mark(ToldMark(request->op, frame.body));
+  }
   queue_.Answer(request, At(where_, result));
   return absl::OkStatus();
 }
@@ -173,7 +197,12 @@ absl::Status ShardLink::TakeRefusal(Request* request, const ReceivedFrame& frame
     events_.fatal(At(where_, refusal));
     return refusal;
   }
-  if (NeedsNewConnection(refusal)) return refusal;
+  if (ReasonOf(refusal) == RefusalReason::kNotOpened) {
+    const absl::Status fatal = At(where_, LeftBehind(identity_, refusal));
+    events_.fatal(fatal);
+    return fatal;
+  }
+  if (IsRetryable(refusal)) return refusal;
   queue_.Answer(request, At(where_, refusal));
   return absl::OkStatus();
 }

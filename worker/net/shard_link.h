@@ -30,11 +30,15 @@ struct LinkIdentity {
   ClientId client;
   Incarnation incarnation;
   Timeline timeline;
+  Mark mark;             // the highest that any shard has told; rises
+  Mark registered_mark;  // the lowest under which a shard has opened the client
+  Step last_step;        // the highest that any shard knew when the client connected
 };
 
 // What a link tells its owner.
 struct LinkEvents {
-  // The client can go on no more: fenced, or the server is of another timeline. May call Stop.
+  // The client can go on no more: fenced, left behind by a checkpoint, or the server is of another
+  // timeline. May call Stop.
   std::function<void(const absl::Status&)> fatal;
   std::function<void(Mark)> mark;
 };
@@ -48,10 +52,13 @@ class ShardLink {
 
   // One attempt: connects and says hello.
   asio::awaitable<absl::Status> Establish();
-  // The highest incarnation of the client that the shard knows. REQUIRES: established.
-  asio::awaitable<absl::StatusOr<Incarnation>> QueryIncarnation();
-  // Opens the client under its incarnation. REQUIRES: established.
+  // What the shard knows of the client. REQUIRES: established.
+  asio::awaitable<absl::StatusOr<QueryClientAnswer>> Query();
+  // Opens the client under its incarnation and the highest mark known; where the shard knows a
+  // higher one, it is learned and the client opened under that. REQUIRES: established.
   asio::awaitable<absl::Status> Open();
+  // The mark under which the client was opened here first.
+  Mark opened_mark() const { return opened_mark_.value_or(Mark(0)); }
   bool established() const { return socket_.has_value() && socket_->is_open(); }
 
   // Serves requests until Stop. REQUIRES: established and, unless the client is read-only, opened.
@@ -68,6 +75,7 @@ class ShardLink {
   const std::string& last_reason() const { return last_reason_; }
 
  private:
+  asio::awaitable<absl::Status> OpenOnce();
   asio::awaitable<absl::Status> Serve();
   asio::awaitable<absl::Status> ReadAnswers();
   asio::awaitable<absl::Status> WriteRequests();
@@ -96,6 +104,7 @@ class ShardLink {
   asio::steady_timer wake_;   // cancelled when there is something to write
   asio::steady_timer timer_;  // of backoff and attempts
   std::string last_reason_ = "none; the connection is up and no answer has come";
+  std::optional<Mark> opened_mark_;
   bool stopping_ = false;
 };
 

@@ -18,6 +18,12 @@ BatchSchedule::BatchSchedule(uint32_t example_count, const ScheduleOptions& opti
   CHECK_LT(options.rank, example_count);
 }
 
+uint64_t BatchSchedule::ExamplesBefore(uint64_t step) const {
+  const uint64_t epochs = (step - 1) / steps_per_epoch();
+  const uint64_t steps = (step - 1) % steps_per_epoch();
+  return epochs * share_ + steps * options_.batch_rows;
+}
+
 std::span<const uint32_t> BatchSchedule::ExamplesOf(uint64_t step) {
   CHECK_GT(step, 0u);
   const uint64_t epoch = (step - 1) / steps_per_epoch();

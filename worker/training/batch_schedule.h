@@ -34,6 +34,8 @@ class BatchSchedule {
   // Examples of this worker in each epoch.
   uint64_t share() const { return share_; }
   uint64_t FirstStepOf(uint32_t epoch) const { return epoch * steps_per_epoch() + 1; }
+  // Examples of this worker in the steps before this one, across epochs.
+  uint64_t ExamplesBefore(uint64_t step) const;
 
   // Valid until the next call. Cheap when steps are asked for in order.
   std::span<const uint32_t> ExamplesOf(uint64_t step);

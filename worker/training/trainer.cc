@@ -33,12 +33,15 @@ Trainer::Trainer(Client& client, const Model& model, std::vector<Table> tables,
       options_(options),
       observer_(observer),
       schedule_(model.example_count(), options.schedule),
+      first_step_(std::max(schedule_.FirstStepOf(options.start_epoch), options.steps_done + 1)),
       end_step_(schedule_.FirstStepOf(options.epochs)),
+      next_pull_(first_step_),
       slots_(size_t{options.prefetch_steps} + 1 + kPushesOpenMax) {
-  const uint32_t epochs_to_run = options.epochs - std::min(options.epochs, options.start_epoch);
   progress_.epochs = options.epochs;
   progress_.epoch_steps = schedule_.steps_per_epoch();
-  progress_.run_examples = epochs_to_run * schedule_.share();
+  const uint64_t all = options.epochs * schedule_.share();
+  progress_.run_examples = all - std::min(all, schedule_.ExamplesBefore(first_step_));
+  progress_.step = first_step_ - 1;
 }
 
 absl::Status Trainer::Run() {
@@ -51,25 +54,23 @@ absl::Status Trainer::Run() {
 }
 
 absl::Status Trainer::RunEpochs() {
-  const uint64_t first_step = schedule_.FirstStepOf(options_.start_epoch);
-  for (uint64_t ahead = 0; ahead <= options_.prefetch_steps; ++ahead) {
-    RETURN_IF_ERROR(StartPull(first_step + ahead));
-  }
-  for (uint32_t epoch = options_.start_epoch; epoch < options_.epochs; ++epoch) {
-    RETURN_IF_ERROR(RunEpoch(epoch));
+  RETURN_IF_ERROR(FillPrefetch(first_step_ - 1));
+  for (uint64_t step = first_step_; step < end_step_;) {
+    const auto epoch = static_cast<uint32_t>((step - 1) / schedule_.steps_per_epoch());
+    RETURN_IF_ERROR(RunEpoch(epoch, step));
+    step = schedule_.FirstStepOf(epoch + 1);
   }
   return absl::OkStatus();
 }
 
-absl::Status Trainer::RunEpoch(uint32_t epoch) {
+absl::Status Trainer::RunEpoch(uint32_t epoch, uint64_t first_step) {
   progress_.epoch = epoch;
-  progress_.epoch_steps_done = 0;
+  progress_.epoch_steps_done = first_step - schedule_.FirstStepOf(epoch);
   progress_.loss = epoch_loss_ = 0;
   epoch_examples_ = 0;
   observer_.EpochBegan(progress_);
-  const uint64_t first_step = schedule_.FirstStepOf(epoch);
-  for (uint64_t i = 0; i < schedule_.steps_per_epoch(); ++i) {
-    RETURN_IF_ERROR(RunStep(first_step + i));
+  for (uint64_t step = first_step; step < schedule_.FirstStepOf(epoch + 1); ++step) {
+    RETURN_IF_ERROR(RunStep(step));
   }
   // Whoever starts this worker again at the next epoch may rely on this one.
   RETURN_IF_ERROR(WaitForPushes());
@@ -82,12 +83,25 @@ absl::Status Trainer::RunStep(uint64_t step) {
   RETURN_IF_ERROR(WaitFor(slot.pulled));
   const double loss = model_.Gradients(&slot.batch);
   slot.pushed = client_.Push(Step(step), PushPartsOf(tables_, slot.batch));
+  progress_.step = step;
   CountStep(slot.batch, loss);
-  return StartPull(step + options_.prefetch_steps + 1);
+  if (DrainsAfter(step)) {
+    RETURN_IF_ERROR(WaitForPushes());
+    observer_.Drained(progress_);
+  }
+  return FillPrefetch(step);
+}
+
+absl::Status Trainer::FillPrefetch(uint64_t done) {
+  for (; next_pull_ <= done + options_.prefetch_steps + 1; ++next_pull_) {
+    const uint64_t before = next_pull_ - 1;
+    if (next_pull_ >= end_step_ || (before > done && DrainsAfter(before))) break;
+    RETURN_IF_ERROR(StartPull(next_pull_));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Trainer::StartPull(uint64_t step) {
-  if (step >= end_step_) return absl::OkStatus();
   Slot& slot = SlotOf(step);
   RETURN_IF_ERROR(WaitFor(slot.pushed));
   model_.Prepare(schedule_.ExamplesOf(step), &slot.batch);

@@ -9,6 +9,11 @@
 // n - 1 - depth, so a pull misses this worker's last `depth` pushes and no others, whatever the
 // timing. At most depth + 1 pulls and kPushesOpenMax + depth pushes are open at once.
 //
+// Every `drain_every_steps` steps the trainer stops for a moment: it makes no pull for a later step
+// until all its pushes are acknowledged and the observer has returned, then fills its prefetch
+// anew. So what a run does after such a step follows from the tables alone: a run that begins there
+// does the same.
+//
 // Threading: Run() blocks the calling thread; the observer is called on it.
 // Ownership: client, model and observer belong to the caller and outlive the trainer.
 // Errors: the first failed pull or push ends the run; requests still open are waited for, because
@@ -31,13 +36,16 @@ struct TrainerOptions {
   ScheduleOptions schedule;
   uint32_t epochs = 12;
   uint32_t start_epoch = 0;  // earlier ones are taken as done
+  uint64_t steps_done = 0;   // so are these steps, across epochs
   uint32_t prefetch_steps = 1;
+  uint64_t drain_every_steps = 0;  // 0: never
 };
 
 // How far a run is. Counts are of this run, losses of the epoch that it is in.
 struct TrainingProgress {
   uint32_t epoch = 0;
   uint32_t epochs = 0;
+  uint64_t step = 0;  // the last one pushed, across epochs
   uint64_t epoch_steps_done = 0;
   uint64_t epoch_steps = 0;
   uint64_t run_examples_done = 0;
@@ -54,6 +62,8 @@ class TrainingObserver {
   virtual void Stepped(const TrainingProgress&) {}
   // All pushes of the epoch are acknowledged.
   virtual void EpochEnded(const TrainingProgress&) {}
+  // All pushes up to this step are acknowledged, and nothing of a later one has been asked for.
+  virtual void Drained(const TrainingProgress&) {}
 };
 
 absl::StatusOr<std::vector<Table>> CreateTables(Client& client,
@@ -81,8 +91,13 @@ class Trainer {
   };
 
   absl::Status RunEpochs();
-  absl::Status RunEpoch(uint32_t epoch);
+  absl::Status RunEpoch(uint32_t epoch, uint64_t first_step);
   absl::Status RunStep(uint64_t step);
+  // Makes the pulls that may be open when all steps up to `done` are pushed.
+  absl::Status FillPrefetch(uint64_t done);
+  bool DrainsAfter(uint64_t step) const {
+    return options_.drain_every_steps != 0 && step % options_.drain_every_steps == 0;
+  }
   absl::Status StartPull(uint64_t step);
   absl::Status WaitForPushes();
   void CountStep(const Batch& batch, double loss);
@@ -94,7 +109,9 @@ class Trainer {
   const TrainerOptions options_;
   TrainingObserver& observer_;
   BatchSchedule schedule_;
+  const uint64_t first_step_;
   const uint64_t end_step_;  // one past the last
+  uint64_t next_pull_;       // the step whose pull is made next
   std::vector<Slot> slots_;
   TrainingProgress progress_;
   double epoch_loss_ = 0;

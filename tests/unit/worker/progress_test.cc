@@ -89,5 +89,29 @@ TEST(ProgressBar, IsQuietWithoutATerminal) {
   bar.Finish(Quarter(), 2);
 }
 
+TEST(FormatTransfer, ShowsShareRateAndTimeLeft) {
+  const std::string text = FormatTransfer({"copying", 500'000'000, 2'000'000'000}, 2, 100);
+  EXPECT_THAT(text, ::testing::StartsWith("copying [======="));
+  EXPECT_THAT(text, ::testing::HasSubstr("25%  500 MB of 2.0 GB  250 MB/s  ETA 0:06"));
+}
+
+TEST(FormatTransfer, ShowsWhatIsDoneWhereTheTotalIsNotKnown) {
+  EXPECT_EQ(FormatTransfer({"flushing", 1500, 0}, 1, 80), "flushing 1.5 kB  1.5 kB/s");
+}
+
+TEST(FormatTransfer, StaysWithinItsColumns) {
+  for (size_t columns = 1; columns < 90; ++columns) {
+    EXPECT_LE(FormatTransfer({"copying", 1, 3}, 1, columns).size(), columns);
+  }
+}
+
+TEST(FormatBytes, PicksAUnit) {
+  EXPECT_EQ(FormatBytes(0), "0 B");
+  EXPECT_EQ(FormatBytes(999), "999 B");
+  EXPECT_EQ(FormatBytes(1000), "1.0 kB");
+  EXPECT_EQ(FormatBytes(999'600), "1.0 MB");
+  EXPECT_EQ(FormatBytes(123e9), "123 GB");
+}
+
 }  // namespace
 }  // namespace rowhouse

@@ -93,5 +93,32 @@ TEST_F(WorkerOptionsTest, ChecksFlagsAgainstEachOther) {
               HasSubstr("--backoff-min-ms is 9 ms"));
 }
 
+TEST_F(WorkerOptionsTest, CheckpointsByStepsMakeTheTrainerDrain) {
+  ASSERT_TRUE(Parse({"--servers", "a:1", "--data", "d", "--checkpoint-dir", "c",
+                     "--checkpoint-every-steps", "100", "--checkpoint-keep", "3"})
+                  .ok());
+  EXPECT_EQ(options_.trainer.drain_every_steps, 100u);
+  EXPECT_EQ(options_.checkpoint.keep, 3u);
+  ASSERT_TRUE(Parse({"--servers", "a:1", "--data", "d", "--checkpoint-dir", "c",
+                     "--checkpoint-every-ms", "1000"})
+                  .ok());
+  EXPECT_EQ(options_.trainer.drain_every_steps, 0u);
+}
+
+TEST_F(WorkerOptionsTest, CheckpointsNeedADirectory) {
+  for (const char* flag : {"--checkpoint-every-steps", "--checkpoint-every-ms"}) {
+    EXPECT_THAT(ErrorOf({"--servers", "a:1", "--data", "d", flag, "5"}),
+                HasSubstr("--checkpoint-dir"));
+  }
+}
+
+TEST_F(WorkerOptionsTest, ResumeNeedsToKnowWhoItIs) {
+  EXPECT_THAT(ErrorOf({"--servers", "a:1", "--data", "d", "--resume"}), HasSubstr("--client-id"));
+  EXPECT_THAT(ErrorOf({"--servers", "a:1", "--data", "d", "--resume", "--client-id", "3",
+                       "--start-epoch", "2"}),
+              HasSubstr("not both"));
+  EXPECT_TRUE(Parse({"--servers", "a:1", "--data", "d", "--resume", "--client-id", "3"}).ok());
+}
+
 }  // namespace
 }  // namespace rowhouse

@@ -40,6 +40,7 @@ Gradients Send(std::vector<Request> requests, const SlotMap& slots) {
     EXPECT_EQ(header.unretried_below, Sequence(4));
     EXPECT_EQ(header.mark, Mark(5));
     EXPECT_EQ(header.step, Step(6));
+    EXPECT_EQ(header.part_count, requests.size());
     EXPECT_EQ(header.epoch, slots.epoch());
     EXPECT_EQ(header.first_shard, request.shard);
     for (uint32_t i = 0; i < push->section_count(); ++i) {

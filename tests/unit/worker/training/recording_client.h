@@ -34,7 +34,13 @@ class RecordingClient : public Client {
   }
 
   absl::StatusOr<std::vector<StatsAnswer>> Stats() override { return std::vector<StatsAnswer>{}; }
+  absl::StatusOr<std::vector<ControlBody>> AskAllShards(std::string, Op, ControlBody) override {
+    return absl::UnimplementedError("no shards here");
+  }
   uint32_t shard_count() const override { return 1; }
+  ClientId id() const override { return ClientId(1); }
+  Timeline timeline() const override { return Timeline(1); }
+  Step last_step() const override { return Step(0); }
 
   std::vector<std::string> calls;  // "pull 1", "push 1", in the order made
   std::vector<std::string> waits;  // the same, in the order in which answers were waited for

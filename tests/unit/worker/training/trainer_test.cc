@@ -38,6 +38,10 @@ class TrainerTest : public ::testing::Test, public TrainingObserver {
 
   void EpochBegan(const TrainingProgress& p) override { Note("epoch begins ", p.epoch); }
   void EpochEnded(const TrainingProgress& p) override { Note("epoch ends ", p.epoch); }
+  void Drained(const TrainingProgress& p) override {
+    client_.calls.push_back(StrCat("drained ", p.step));
+    waits_at_drain_.push_back(client_.waits);
+  }
   void Note(std::string_view text, uint32_t epoch) {
     client_.calls.push_back(StrCat(text, epoch));
     waits_at_note_.push_back(client_.waits);
@@ -49,6 +53,7 @@ class TrainerTest : public ::testing::Test, public TrainingObserver {
   RecordingClient client_;
   TrainingProgress progress_;
   std::vector<std::vector<std::string>> waits_at_note_;
+  std::vector<std::vector<std::string>> waits_at_drain_;
 };
 
 TEST_F(TrainerTest, WithoutPrefetchEachPullFollowsThePushBefore) {
@@ -91,6 +96,49 @@ TEST_F(TrainerTest, NothingIsLeftToDoAfterTheLastEpoch) {
   ASSERT_TRUE(Run().ok());
   EXPECT_TRUE(client_.calls.empty());
   EXPECT_EQ(progress_.run_examples, 0u);
+}
+
+TEST_F(TrainerTest, GoesOnInTheMiddleOfAnEpoch) {
+  options_.steps_done = 4;
+  options_.prefetch_steps = 0;
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(client_.calls, ElementsAre("pull 5", "epoch begins 1", "push 5", "pull 6", "push 6",
+                                         "epoch ends 1"));
+  EXPECT_EQ(progress_.run_examples, 6u);
+  EXPECT_EQ(progress_.run_examples_done, 6u);
+  EXPECT_EQ(progress_.epoch_steps_done, 3u);
+}
+
+TEST_F(TrainerTest, NothingIsLeftToDoAfterTheLastStep) {
+  options_.steps_done = 6;
+  ASSERT_TRUE(Run().ok());
+  EXPECT_TRUE(client_.calls.empty());
+}
+
+TEST_F(TrainerTest, PullsNothingBeyondAStepThatDrains) {
+  options_.prefetch_steps = 2;
+  options_.drain_every_steps = 4;
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(client_.calls,
+              ElementsAre("pull 1", "pull 2", "pull 3", "epoch begins 0", "push 1", "pull 4",
+                          "push 2", "push 3", "epoch ends 0", "epoch begins 1", "push 4",
+                          "drained 4", "pull 5", "pull 6", "push 5", "push 6", "epoch ends 1"));
+  ASSERT_EQ(waits_at_drain_.size(), 1u);
+  for (const char* push : {"push 1", "push 2", "push 3", "push 4"}) {
+    EXPECT_THAT(waits_at_drain_[0], ::testing::Contains(push));
+  }
+}
+
+TEST_F(TrainerTest, DoesTheSameAfterADrainAsARunThatBeginsThere) {
+  options_.prefetch_steps = 2;
+  options_.drain_every_steps = 2;
+  ASSERT_TRUE(Run().ok());
+  const auto drained = std::find(client_.calls.begin(), client_.calls.end(), "drained 4");
+  const std::vector<std::string> rest(drained + 1, client_.calls.end());
+  options_.steps_done = 4;
+  ASSERT_TRUE(Run().ok());
+  std::erase(client_.calls, "epoch begins 1");
+  EXPECT_EQ(client_.calls, rest);
 }
 
 TEST_F(TrainerTest, AnEpochEndsWhenAllItsPushesAreAcknowledged) {

@@ -1,0 +1,58 @@
+// The files of a checkpoint's directory: how one shard puts its part there.
+//
+//   DIR/files/<kind>-<checksum, 16 hex digits>-<bytes>     kind: sst, log, or db for RocksDB's
+//   small
+//                                                         files
+//
+// Rows files never change, so they are linked where the file system allows; everything else is
+// copied. What is there already is trusted, and not sent again, only where a manifest of DIR names
+// it: a dead attempt may have left half a file. Nothing here needs rename or links of the target.
+//
+// Threading: one user at a time for a shard; several shards, also of several machines, may publish
+//   into one directory at once: equal names mean equal bytes.
+// Errors: name the path and what to do.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/types.h"
+#include "common/wire/checkpoint.h"
+#include "storage/disk_tier.h"
+#include "storage/log_files.h"
+
+namespace rowhouse {
+
+// Shared by a shard and the thread that publishes for it.
+struct PublishProgress {
+  std::atomic<uint64_t> bytes_done = 0;
+  std::atomic<uint64_t> bytes_total = 0;
+  std::atomic<bool> cancelled = false;  // set by the shard: give up soon
+};
+
+// A log segment's part that belongs to a checkpoint: whole batches up to the one with the cut.
+struct LogPart {
+  std::string name;
+  uint64_t bytes = 0;
+};
+
+// The parts that hold the records above `watermark` up to `cut`, which is written and synced.
+// Errors: DataLoss where they are not all there.
+absl::StatusOr<std::vector<LogPart>> FindLogParts(const LogFiles& log, Lsn watermark, Lsn cut);
+
+// All files and directory entries are synced on return.
+absl::StatusOr<std::vector<CheckpointFile>> PublishFiles(const std::string& directory,
+                                                         const std::vector<FrozenFile>& rows,
+                                                         const LogFiles& log,
+                                                         const std::vector<LogPart>& log_parts,
+                                                         PublishProgress* progress);
+
+// Copies one file of DIR/files to `path` and checks its size and checksum on the way.
+absl::Status FetchCheckpointFile(const std::string& directory, const CheckpointFile& file,
+                                 const std::string& path);
+
+}  // namespace rowhouse

@@ -1,0 +1,33 @@
+// The measuring stick of the tier bench: the same rows in a RocksDB as anybody would set it up, a
+// block cache of the given size and a Bloom filter, read by MultiGet in the calling thread.
+//
+// Threading: one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/types.h"
+
+namespace rowhouse {
+
+class PlainRocks {
+ public:
+  static absl::StatusOr<std::unique_ptr<PlainRocks>> Open(const std::string& path,
+                                                          uint64_t cache_bytes);
+  virtual ~PlainRocks() = default;
+
+  // values: [keys, value_floats].
+  virtual absl::Status Put(std::span<const Key> keys, std::span<const float> values,
+                           size_t value_floats) = 0;
+  // Everything into sorted files, as after a long life.
+  virtual absl::Status Compact() = 0;
+  // The first `dim` floats of each value. out: [keys, dim]. Keys may repeat.
+  virtual absl::Status Read(std::span<const Key> keys, size_t dim, float* out) = 0;
+};
+
+}  // namespace rowhouse

@@ -1,0 +1,42 @@
+#include "worker/ctl/run_program.h"
+
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "common/text.h"
+
+namespace rowhouse {
+
+absl::StatusOr<int> RunProgram(const std::string& path, const std::vector<std::string>& arguments) {
+  std::vector<char*> argv;
+  argv.push_back(const_cast<char*>(path.c_str()));
+  for (const std::string& argument : arguments) {
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  }
+  argv.push_back(nullptr);
+  pid_t pid = 0;
+  const int error = ::posix_spawn(&pid, path.c_str(), nullptr, nullptr, argv.data(), environ);
+  if (error != 0) return absl::ErrnoToStatus(error, StrCat("cannot run '", path, "'"));
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return absl::ErrnoToStatus(errno, StrCat("cannot wait for '", path, "'"));
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+absl::StatusOr<std::string> ProgramBesideThis(const std::string& name) {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return absl::UnavailableError("cannot find the folder of this program in /proc");
+  const std::string path = (self.parent_path() / name).string();
+  if (::access(path.c_str(), X_OK) == 0) return path;
+  return absl::NotFoundError(StrCat("there is no program '", path,
+                                    "': install it beside rowhousectl, or say where it is with "
+                                    "--rowhouse-ps PATH"));
+}
+
+}  // namespace rowhouse
