@@ -60,6 +60,7 @@ void LogQueue::Done(const LogOutcome& outcome, std::vector<Answer>* answers) {
   written_ = std::max(written_, outcome.written);
   synced_ = std::max(synced_, outcome.synced);
   failing_ = !outcome.status.ok();
+  failure_ = std::string(outcome.status.message());
   if (in_job_.empty() || written_ >= in_job_.back().lsn) {
     for (const LogRecord& record : in_job_) buffered_bytes_ -= RecordBytes(record);
     in_job_.clear();

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/table_spec.h"
@@ -28,6 +29,8 @@ class LogQueue {
   Lsn last_lsn() const { return Lsn(next_.value() - 1); }
   Lsn synced() const { return synced_; }
   bool failing() const { return failing_; }
+  // Why the last job failed, where it did.
+  const std::string& failure() const { return failure_; }
   uint64_t buffered_bytes() const { return buffered_bytes_; }
   // Of answers kept by Wait: they may be far larger than the requests that they answer.
   uint64_t waiting_bytes() const { return waiting_bytes_; }
@@ -73,6 +76,7 @@ class LogQueue {
   Lsn trim_wanted_;
   bool job_running_ = false;
   bool failing_ = false;
+  std::string failure_;
   uint64_t buffered_bytes_ = 0;
   uint64_t waiting_bytes_ = 0;
   uint64_t appended_bytes_ = 0;

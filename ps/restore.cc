@@ -1,6 +1,7 @@
 #include "ps/restore.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -13,6 +14,7 @@
 #include "common/refusal.h"
 #include "common/slot_map.h"
 #include "common/status_macros.h"
+#include "ps/shard_storage.h"
 #include "storage/bounded_queue.h"
 #include "storage/push_log_format.h"
 #include "storage/row_batch.h"
@@ -55,6 +57,22 @@ std::vector<StoredTable> StoredTablesOf(const Shard& shard) {
   return tables;
 }
 
+// What comes of a piece: its batches, then word that these were all.
+struct PieceBatch {
+  uint32_t piece = 0;
+  bool is_end = false;
+  RowBatch rows;
+};
+using TakePieceBatch = std::function<absl::Status(PieceBatch batch)>;
+
+absl::Status ScanPiece(const DiskTier& disk, uint32_t piece, std::span<const StoredTable> tables,
+                       const TakePieceBatch& take) {
+  RETURN_IF_ERROR(ScanRows(disk, PieceOf(piece), tables, [&](RowBatch batch) {
+    return take({piece, false, std::move(batch)});
+  }));
+  return take({piece, true, {}});
+}
+
 // Threads that read rows, delivered in the order of slots whoever reads faster.
 class RowReaders {
  public:
@@ -68,7 +86,7 @@ class RowReaders {
   }
 
   // Nullopt at the end, or where reading failed: see status().
-  std::optional<RowBatch> Next() {
+  std::optional<PieceBatch> Next() {
     std::unique_lock lock(mutex_);
     while (status_.ok() && delivering_ < kPieces) {
       Piece& piece = pieces_[delivering_];
@@ -76,16 +94,17 @@ class RowReaders {
         RowBatch batch = std::move(piece.batches.front());
         piece.batches.pop_front();
         bytes_ -= batch.values.size();
+        const uint32_t number = delivering_;
         lock.unlock();
         changed_.notify_all();
-        return batch;
+        return PieceBatch{number, false, std::move(batch)};
       }
       if (piece.done) {
-        ++delivering_;
+        const uint32_t number = delivering_++;
         changed_.notify_all();
-      } else {
-        changed_.wait(lock);
+        return PieceBatch{number, true, {}};
       }
+      changed_.wait(lock);
     }
     return std::nullopt;
   }
@@ -149,13 +168,83 @@ class RowReaders {
   std::vector<std::thread> threads_;  // last: they use all of the above
 };
 
-absl::Status TakeRows(const RestoreOptions& options, const RowBatch& batch, Shard* shard,
-                      RestoreProgress* progress) {
-  RETURN_IF_ERROR(shard->RestoreRows(batch));
-  progress->rows += batch.keys.size();
-  Observe(options, *progress);
-  return absl::OkStatus();
-}
+// Puts rows into the shard as long as it has room for them.
+class RowTaker {
+ public:
+  RowTaker(const RestoreOptions& options, Shard* shard, RestoreProgress* progress)
+      : options_(options), shard_(shard), progress_(progress) {}
+
+  absl::Status Take(const PieceBatch& batch) {
+    if (batch.is_end) {
+      if (!progress_->rows_left) whole_[batch.piece] = true;
+      return absl::OkStatus();
+    }
+    progress_->rows_left |= !shard_->HasRoomForRows();
+    if (progress_->rows_left) {
+      shard_->NoteRowsOnDisk(batch.rows.highest_lsn);
+    } else {
+      RETURN_IF_ERROR(shard_->RestoreRows(batch.rows));
+      progress_->rows += batch.rows.keys.size();
+    }
+    Observe(options_, *progress_);
+    return absl::OkStatus();
+  }
+
+  // What is still to come would change nothing.
+  bool done() const { return progress_->rows_left && shard_->knows_rows_lsn(); }
+
+  void Finish() const {
+    if (!progress_->rows_left) return;
+    for (uint32_t piece = 0; piece < kPieces; ++piece) {
+      if (!whole_[piece]) shard_->LeaveOnDisk(PieceOf(piece));
+    }
+  }
+
+ private:
+  const RestoreOptions& options_;
+  Shard* const shard_;
+  RestoreProgress* const progress_;
+  std::array<bool, kPieces> whole_{};
+};
+
+// A row that the record changes may be on disk only; what does not fit into memory goes there.
+class BudgetKeeper {
+ public:
+  BudgetKeeper(LogFiles* files, DiskTier* disk, Shard* shard)
+      : files_(files), disk_(disk), shard_(shard) {}
+
+  absl::Status Before(const LogRecord& record) {
+    const std::vector<std::string> keys = shard_->MissingRows(record);
+    if (keys.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const auto values, disk_->Read(keys));
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (values[i].has_value()) RETURN_IF_ERROR(shard_->RestoreRow(keys[i], *values[i]));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status After(const LogRecord& record) {
+    return shard_->KeepBudgetInReplay(record.lsn, [this](const FileJob& job) -> absl::Status {
+      if (!std::exchange(log_synced_, true)) RETURN_IF_ERROR(SyncLog());
+      return RunFileJob(job, disk_);
+    });
+  }
+
+ private:
+  // No row reaches the disk before its record is durable. Segments before the last one are synced.
+  absl::Status SyncLog() {
+    ASSIGN_OR_RETURN(std::vector<std::string> names, files_->List());
+    std::erase_if(names, [](const std::string& name) { return !ParseSegmentName(name); });
+    if (names.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const auto last, files_->OpenForAppend(names.back()));
+    return last->Sync();
+  }
+
+  LogFiles* const files_;
+  DiskTier* const disk_;
+  Shard* const shard_;
+  bool log_synced_ = false;
+};
 
 // The segments that will be read, from the one with the record behind the watermark on.
 absl::StatusOr<uint64_t> BytesToReplay(const LogFiles& files, Lsn watermark) {
@@ -173,11 +262,14 @@ absl::StatusOr<uint64_t> BytesToReplay(const LogFiles& files, Lsn watermark) {
 
 class Replayer {
  public:
-  Replayer(const RestoreOptions& options, uint64_t bytes, Shard* shard, RestoreProgress* progress)
-      : options_(options), bytes_(bytes), shard_(shard), progress_(progress) {}
+  Replayer(const RestoreOptions& options, uint64_t bytes, BudgetKeeper budget, Shard* shard,
+           RestoreProgress* progress)
+      : options_(options), bytes_(bytes), budget_(budget), shard_(shard), progress_(progress) {}
 
   absl::Status Take(const LogRecord& record) {
+    if (shard_->budgeted()) RETURN_IF_ERROR(budget_.Before(record));
     ASSIGN_OR_RETURN(const uint64_t rows, shard_->Replay(record));
+    if (shard_->budgeted()) RETURN_IF_ERROR(budget_.After(record));
     done_ += sizeof(RecordHeader) + PaddedTo8(record.prefix.size()) + record.body.size();
     ++progress_->records;
     progress_->record_rows += rows;
@@ -189,6 +281,7 @@ class Replayer {
  private:
   const RestoreOptions& options_;
   const uint64_t bytes_;
+  BudgetKeeper budget_;
   Shard* const shard_;
   RestoreProgress* const progress_;
   uint64_t done_ = 0;
@@ -229,26 +322,33 @@ absl::Status LoadRows(const RestoreOptions& options, const DiskTier& disk, Shard
                       RestoreProgress* progress) {
   BeginPhase(RestoreProgress::Phase::kRows, options, progress);
   const std::vector<StoredTable> tables = StoredTablesOf(*shard);
+  RowTaker taker(options, shard, progress);
   if (options.threads == 0) {
-    return ScanRows(disk, {0, kSlotEnd}, tables, [&](const RowBatch& batch) {
-      return TakeRows(options, batch, shard, progress);
-    });
+    for (uint32_t piece = 0; piece < kPieces && !taker.done(); ++piece) {
+      RETURN_IF_ERROR(ScanPiece(disk, piece, tables,
+                                [&](const PieceBatch& batch) { return taker.Take(batch); }));
+    }
+    taker.Finish();
+    return absl::OkStatus();
   }
   RowReaders readers(options.threads, disk, tables);
-  while (std::optional<RowBatch> batch = readers.Next()) {
+  while (std::optional<PieceBatch> batch = readers.Next()) {
     progress->fraction = readers.fraction();
-    RETURN_IF_ERROR(TakeRows(options, *batch, shard, progress));
+    RETURN_IF_ERROR(taker.Take(*batch));
+    if (taker.done()) break;
   }
-  return readers.status();
+  if (!taker.done()) RETURN_IF_ERROR(readers.status());
+  taker.Finish();
+  return absl::OkStatus();
 }
 
-OpenedLog ReplayLog(const RestoreOptions& options, LogFiles* files, Shard* shard,
+OpenedLog ReplayLog(const RestoreOptions& options, LogFiles* files, DiskTier* disk, Shard* shard,
                     RestoreProgress* progress) {
   BeginPhase(RestoreProgress::Phase::kLog, options, progress);
   const Lsn watermark = shard->watermark();
   const Lsn synced = std::max(watermark, shard->highest_row_lsn());
   ASSIGN_OR_RETURN(const uint64_t bytes, BytesToReplay(*files, watermark));
-  Replayer replayer(options, bytes, shard, progress);
+  Replayer replayer(options, bytes, BudgetKeeper(files, disk, shard), shard, progress);
   if (options.threads > 0) return OpenLogInPipeline(options, files, watermark, synced, &replayer);
   return OpenLog(options, files, watermark, synced,
                  [&](const LogRecord& record) { return replayer.Take(record); });

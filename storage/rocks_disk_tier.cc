@@ -1,5 +1,6 @@
 #include "storage/rocks_disk_tier.h"
 
+#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
@@ -15,37 +16,51 @@
 
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/damage_advice.h"
 #include "storage/disk_entries.h"
 #include "storage/posix_file.h"
 #include "storage/rocks_disk_tier_internal.h"
+#include "storage/rocks_full_disk.h"
 
 namespace rowhouse {
+
+class DiskCache {
+ public:
+  std::shared_ptr<rocksdb::Cache> blocks;
+};
+
 namespace {
 
 namespace fs = std::filesystem;
 
-rocksdb::BlockBasedTableOptions TableOptions() {
+rocksdb::BlockBasedTableOptions TableOptions(const DiskCache* cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = 32 << 10;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  if (cache == nullptr) return table;
+  table.block_cache = cache->blocks;
+  table.block_size = 8 << 10;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
   return table;
 }
 
-rocksdb::Options DbOptions(const RocksHooks& hooks) {
+rocksdb::Options DbOptions(const RocksHooks& hooks, const DiskCache* cache) {
   rocksdb::Options options;
   if (hooks.env != nullptr) options.env = hooks.env;
   options.statistics = hooks.statistics;
   options.create_if_missing = true;
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
   // Levels between the first and the last come into being only as the data grows: a small database
   // is one level of files that follow each other, not five copies of it.
   options.level_compaction_dynamic_level_bytes = true;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 4 << 20;
+  options.info_log = MakeRocksLogger();
   return options;
 }
 
@@ -54,18 +69,17 @@ std::string_view ToView(const rocksdb::Slice& bytes) { return {bytes.data(), byt
 
 absl::StatusCode CodeOf(const rocksdb::Status& status) {
   if (status.IsCorruption()) return absl::StatusCode::kDataLoss;
-  if (status.IsNoSpace()) return absl::StatusCode::kResourceExhausted;
+  if (IsFullDisk(status)) return absl::StatusCode::kResourceExhausted;
   if (status.IsIOError()) return absl::StatusCode::kUnavailable;
   if (status.IsInvalidArgument()) return absl::StatusCode::kInvalidArgument;
   return absl::StatusCode::kInternal;
 }
 
-std::string_view AdviceFor(const rocksdb::Status& status) {
+std::string AdviceFor(const rocksdb::Status& status) {
   if (status.IsCorruption()) {
-    return "; the files are damaged: restore the data directory from a backup or checkpoint, and "
-           "check the disk";
+    return StrCat("; the files are damaged. ", kDamageAdvice);
   }
-  if (status.IsNoSpace()) return "; free space on that disk";
+  if (IsFullDisk(status)) return "; free space on that disk";
   if (status.IsIOError()) {
     return "; check that the disk works, that the path is writable and that no other process has "
            "it "
@@ -93,10 +107,9 @@ absl::Status CheckNotHeadless(const std::string& path) {
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     if (name.ends_with(".sst") || name.starts_with("MANIFEST-")) {
-      return absl::DataLossError(
-          StrCat("disk tier: ", path, " holds ", name,
-                 " but no file CURRENT: the database is damaged. Restore the "
-                 "data directory from a backup or checkpoint"));
+      return absl::DataLossError(StrCat("disk tier: ", path, " holds ", name,
+                                        " but no file CURRENT: the database is damaged. ",
+                                        kDamageAdvice));
     }
   }
   return absl::OkStatus();
@@ -123,8 +136,12 @@ absl::Status MakeEmpty(const std::string& path) {
 class RocksDiskTier final : public DiskTier {
  public:
   // An image where `incoming` is empty.
-  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::DB> db)
-      : path_(std::move(path)), incoming_(std::move(incoming)), db_(std::move(db)) {}
+  RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::Env> env,
+                std::unique_ptr<rocksdb::DB> db)
+      : path_(std::move(path)),
+        incoming_(std::move(incoming)),
+        env_(std::move(env)),
+        db_(std::move(db)) {}
 
   absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     if (is_image()) return RefuseImage();
@@ -247,39 +264,65 @@ class RocksDiskTier final : public DiskTier {
 
   const std::string path_;
   const std::string incoming_;
+  const std::unique_ptr<rocksdb::Env> env_;  // outlives db_
   const std::unique_ptr<rocksdb::DB> db_;
   std::atomic<uint64_t> next_file_ = 1;
 };
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenReadOnly(const std::string& path) {
-  rocksdb::Options options = DbOptions(RocksHooks());
+absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenReadOnly(const std::string& path) {
+  rocksdb::Options options = DbOptions(RocksHooks(), nullptr);
   options.create_if_missing = false;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
-  return std::make_unique<RocksDiskTier>(path, "", std::unique_ptr<rocksdb::DB>(db));
+  return std::unique_ptr<rocksdb::DB>(db);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
-  return OpenReadOnly(path);
+  ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> db, OpenReadOnly(path));
+  return std::make_unique<RocksDiskTier>(path, "", nullptr, std::move(db));
 }
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path) {
-  return OpenRocksDiskTier(path, RocksHooks());
+absl::Status VerifyRocksFiles(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<rocksdb::DB> db, OpenReadOnly(path));
+  rocksdb::ReadOptions options;
+  options.readahead_size = 2 << 20;
+  const rocksdb::Status status = db->VerifyChecksum(options);
+  return status.ok() ? absl::OkStatus() : RocksError("verify", path, status);
+}
+
+// Not a strict limit: a strict one makes reads fail where the blocks in use fill it. What may go
+// beyond are the blocks of reads under way.
+std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes) {
+  rocksdb::LRUCacheOptions options;
+  options.capacity = bytes;
+  options.high_pri_pool_ratio = 0.5;
+  auto cache = std::make_shared<DiskCache>();
+  cache->blocks = rocksdb::NewLRUCache(options);
+  return cache;
 }
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
-                                                            const RocksHooks& hooks) {
+                                                            std::shared_ptr<DiskCache> cache) {
+  return OpenRocksDiskTier(path, RocksHooks(), std::move(cache));
+}
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
+                                                            const RocksHooks& hooks,
+                                                            std::shared_ptr<DiskCache> cache) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
   const std::string incoming = path + ".incoming";
   RETURN_IF_ERROR(CreateDirectories(path));  // durable, or a power cut could take all rows with it
+  rocksdb::Options options = DbOptions(hooks, cache.get());
+  std::unique_ptr<rocksdb::Env> env = SurviveFullDisk(&options);
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(hooks), path, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
-  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::unique_ptr<rocksdb::DB>(db));
+  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::move(env),
+                                              std::unique_ptr<rocksdb::DB>(db));
   // Only now: the open database's lock keeps others out.
   RETURN_IF_ERROR(MakeEmpty(incoming));
   std::error_code error;

@@ -21,7 +21,7 @@ struct RocksHooks {
   std::shared_ptr<rocksdb::Statistics> statistics;  // filled, where given
 };
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
-                                                            const RocksHooks& hooks);
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(
+    const std::string& path, const RocksHooks& hooks, std::shared_ptr<DiskCache> cache = nullptr);
 
 }  // namespace rowhouse

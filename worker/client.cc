@@ -208,7 +208,10 @@ void ShardedClient::Number(Call* call, bool is_push) {
     };
     for (Request& request : call->requests) StampPush(identity, &request);
   }
-  for (Request& request : call->requests) SealFrame(&request, ++last_request_id_);
+  for (Request& request : call->requests) {
+    SealFrame(&request, ++last_request_id_);
+    if (is_push && options_.on_acknowledged) TellOfAnswer(options_.on_acknowledged, &request);
+  }
 }
 
 PushIdentity ShardedClient::BeginPush() {

@@ -20,6 +20,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <memory>
 #include <span>
@@ -34,6 +35,17 @@
 #include "common/wire/frame.h"
 
 namespace rowhouse {
+
+// What a shard has acknowledged: one part of one push.
+struct AcknowledgedPart {
+  ClientId client;
+  Incarnation incarnation;
+  Sequence sequence;
+  ShardId shard;
+  Lsn lsn;
+  bool duplicate = false;      // the shard had applied it before
+  uint64_t body_checksum = 0;  // of the request as it was sent
+};
 
 struct ClientOptions {
   std::vector<std::string> servers;  // "host:port" or "unix:/path", in any order
@@ -51,6 +63,9 @@ struct ClientOptions {
   uint32_t lease_ms = 2000;
   uint32_t leave_timeout_ms = 1000;  // how long its end may wait for shards to take note; 0: none
   uint64_t frame_bytes_max = 64ull << 20;
+  // Told of every part before the push's future is ready, on the client's own thread: must be
+  // quick.
+  std::function<void(const AcknowledgedPart&)> on_acknowledged;
 };
 
 // A control message or its answer, as it is encoded in a frame's body.

@@ -6,18 +6,23 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/refusal.h"
 #include "common/slot_map.h"
 #include "common/text.h"
+#include "ps/checkpoint_restore.h"
 #include "tests/integration/cluster_fixture.h"
 #include "tests/integration/raw_client.h"
 #include "tests/support/frames.h"
@@ -44,17 +49,40 @@ absl::Status Get(std::future<absl::Status> future) {
   return future.get();
 }
 
-// A client that pushes one row to every shard in each step.
+// Rows begin equal.
+TableSpec ZeroTable() {
+  TableSpec spec = UniformTable("t", 4);
+  spec.initializer = Initializer::Uniform(0, 0);
+  return spec;
+}
+
+std::vector<Key> KeysFrom(uint64_t first) {
+  std::vector<Key> keys;
+  for (uint64_t i = 0; i < 64; ++i) keys.push_back(Key(first + i));
+  return keys;
+}
+
+std::vector<float> RowsFrom(Client& client, uint64_t first_key) {
+  const Table table = *client.CreateTable(ZeroTable());
+  const std::vector<Key> keys = KeysFrom(first_key);
+  std::vector<float> rows(keys.size() * table.dim, -99);
+  EXPECT_TRUE(Get(client.Pull(Step(1), {{table, keys, rows}})).ok());
+  return rows;
+}
+
+// A client whose every step pushes the same rows, which lie on all shards.
 class Pusher {
  public:
   Pusher(const ClientOptions& options, uint64_t first_key)
       : client_(TestCluster::Connect(options)),
-        table_(*client_->CreateTable(UniformTable("t", 4))) {
-    for (uint64_t i = 0; i < 64; ++i) keys_.push_back(Key(first_key + i));
-    gradients_.assign(keys_.size() * table_.dim, 1);
-  }
+        table_(*client_->CreateTable(ZeroTable())),
+        keys_(KeysFrom(first_key)),
+        gradients_(keys_.size() * table_.dim, 1) {}
 
-  absl::Status Push() { return Get(client_->Push(Step(++step_), {{table_, keys_, gradients_}})); }
+  std::future<absl::Status> Begin() {
+    return client_->Push(Step(++step_), {{table_, keys_, gradients_}});
+  }
+  absl::Status Push() { return Get(Begin()); }
   Client& client() { return *client_; }
   Table table() const { return table_; }
 
@@ -62,11 +90,11 @@ class Pusher {
   std::unique_ptr<Client> client_;
   Table table_;
   uint64_t step_ = 0;
-  std::vector<Key> keys_;
-  std::vector<float> gradients_;
+  const std::vector<Key> keys_;
+  const std::vector<float> gradients_;
 };
 
-// Pushes as fast as it can, until it is destroyed.
+// Pushes as fast as it can, several steps at once, until it is destroyed.
 class BusyPusher {
  public:
   BusyPusher(const ClientOptions& options, uint64_t first_key)
@@ -84,8 +112,12 @@ class BusyPusher {
 
  private:
   void Run() {
-    while (!stop_) {
-      const absl::Status pushed = pusher_.Push();
+    std::deque<std::future<absl::Status>> open;
+    while (!stop_ || !open.empty()) {
+      while (!stop_ && open.size() < 6) open.push_back(pusher_.Begin());
+      if (open.empty()) break;
+      const absl::Status pushed = Get(std::move(open.front()));
+      open.pop_front();
       EXPECT_TRUE(pushed.ok()) << pushed;
       ++steps_;
       steps_.notify_all();
@@ -202,6 +234,69 @@ TEST_F(ClientCheckpointTest, IsMadeWhileTwoClientsPushAtFullSpeed) {
     two.Await(1);
   }
   EXPECT_THAT(left_, IsEmpty());
+}
+
+// New servers, one shard each, on what a checkpoint holds.
+class RestoredCluster {
+ public:
+  RestoredCluster(const CheckpointDirectory& from, Mark mark, uint32_t servers) {
+    for (uint32_t i = 0; i < servers; ++i) {
+      CheckpointRestoreOptions options;
+      options.manifest_path = from.ManifestPath(mark);
+      options.data_dir = DataDir(i);
+      options.server_index = i;
+      options.server_count = servers;
+      const auto restored = RestoreCheckpoint(options, [](const auto&) {});
+      EXPECT_TRUE(restored.ok()) << restored.status();
+    }
+    cluster_ = std::make_unique<TestCluster>(
+        ClusterShape{.servers = servers, .shards = 1},
+        [this](ServerOptions* options) { options->data_dir = DataDir(options->server_index); });
+  }
+  const TestCluster& cluster() const { return *cluster_; }
+
+ private:
+  std::string DataDir(uint32_t server) const { return StrCat(dir_.path(), "/server-", server); }
+
+  TempDir dir_;
+  std::unique_ptr<TestCluster> cluster_;
+};
+
+// What a client's rows are after its first `steps` steps.
+std::vector<float> RowsAfter(uint64_t steps) {
+  TestCluster cluster({});
+  Pusher pusher(cluster.client_options(), 0);
+  for (uint64_t i = 0; i < steps; ++i) EXPECT_TRUE(pusher.Push().ok());
+  return RowsFrom(pusher.client(), 0);
+}
+
+TEST_F(ClientCheckpointTest, HoldsExactlyEachClientsFirstStepsOnAllShards) {
+  ClientOptions options[2] = {Quick(), Quick()};
+  std::vector<std::unique_ptr<BusyPusher>> pushers;
+  for (uint64_t i = 0; i < 2; ++i) {
+    options[i].client = ClientId(11 + i);
+    pushers.push_back(std::make_unique<BusyPusher>(options[i], 1000 * i));
+  }
+  for (int made = 0; made < 3; ++made) {
+    for (const auto& pusher : pushers) pusher->Await(10);
+    Good();
+  }
+  for (const auto& pusher : pushers) pusher->Await(10);  // what no checkpoint may hold
+  pushers.clear();
+
+  Step last[2];
+  for (const auto& [mark, servers] : {std::pair{1u, 3u}, {2u, 1u}, {3u, 3u}, {3u, 5u}}) {
+    const RestoredCluster restored(directory(), Mark(mark), servers);
+    for (uint64_t i = 0; i < 2; ++i) {
+      options[i].servers = restored.cluster().endpoints();
+      const auto client = TestCluster::Connect(options[i]);
+      EXPECT_GE(client->last_step(), last[i]);
+      last[i] = client->last_step();
+      EXPECT_GT(last[i], Step(9));
+      EXPECT_EQ(RowsFrom(*client, 1000 * i), RowsAfter(last[i].value()))
+          << "checkpoint " << mark << " on " << servers << " shards, client " << i;
+    }
+  }
 }
 
 TEST_F(ClientCheckpointTest, IsMadeOfAClusterWithoutClientsAndOfOneWithIdleOnes) {

@@ -3,8 +3,10 @@
 #include <glog/logging.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
+#include <rocksdb/system_clock.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <map>
@@ -310,8 +312,31 @@ IOStatus PowerCutFs::Impl::NewDirectory(const std::string& path, const IOOptions
   return status;
 }
 
+namespace {
+
+// After an error RocksDB waits for a second before it tries a compaction again.
+class ImpatientClock final : public rocksdb::SystemClockWrapper {
+ public:
+  ImpatientClock() : SystemClockWrapper(rocksdb::SystemClock::Default()) {}
+  const char* Name() const override { return "ImpatientClock"; }
+  void SleepForMicroseconds(int micros) override {
+    SystemClockWrapper::SleepForMicroseconds(std::min(micros, 1000));
+  }
+};
+
+class PluggedEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit PluggedEnv(std::shared_ptr<rocksdb::FileSystem> file_system)
+      : EnvWrapper(rocksdb::Env::Default()) {
+    file_system_ = std::move(file_system);
+    system_clock_ = std::make_shared<ImpatientClock>();
+  }
+};
+
+}  // namespace
+
 PowerCutFs::PowerCutFs(uint64_t seed)
-    : impl_(std::make_shared<Impl>(seed)), env_(rocksdb::NewCompositeEnv(impl_)) {}
+    : impl_(std::make_shared<Impl>(seed)), env_(std::make_unique<PluggedEnv>(impl_)) {}
 PowerCutFs::~PowerCutFs() = default;
 
 rocksdb::Env* PowerCutFs::env() { return env_.get(); }

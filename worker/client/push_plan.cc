@@ -130,4 +130,23 @@ void StampPush(const PushIdentity& identity, Request* request) {
   std::memcpy(at, &header, sizeof(header));
 }
 
+void TellOfAnswer(std::function<void(const AcknowledgedPart&)> observer, Request* request) {
+  FrameHeader frame;
+  PushHeader push;
+  std::memcpy(static_cast<void*>(&frame), request->head.data(), sizeof(frame));
+  std::memcpy(static_cast<void*>(&push), request->head.data() + kFrameHeaderBytes, sizeof(push));
+  AcknowledgedPart part{push.client, push.incarnation, push.sequence, request->shard};
+  part.body_checksum = frame.body_checksum;
+  request->accept = [part, observer = std::move(observer), accept = std::move(request->accept)](
+                        std::span<const std::byte> body) mutable -> absl::Status {
+    RETURN_IF_ERROR(accept(body));
+    PushAnswer answer;
+    std::memcpy(static_cast<void*>(&answer), body.data(), sizeof(answer));
+    part.lsn = answer.lsn;
+    part.duplicate = answer.duplicate != 0;
+    observer(part);
+    return absl::OkStatus();
+  };
+}
+
 }  // namespace rowhouse

@@ -5,6 +5,7 @@
 //   as they are, else into copies of their own.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -33,5 +34,8 @@ struct PushIdentity {
 
 // Writes the identity into a request that PlanPush made. Before SealFrame.
 void StampPush(const PushIdentity& identity, Request* request);
+
+// Lets `observer` see the answer to one part that is sealed. The request stays where it is.
+void TellOfAnswer(std::function<void(const AcknowledgedPart&)> observer, Request* request);
 
 }  // namespace rowhouse

@@ -1,0 +1,138 @@
+"""A real full disk under a server: what is refused, what goes on, and that nothing is lost."""
+
+import subprocess
+
+from crash_fleet import Fleet
+from small_disk import SmallDisk
+from support import BIN_DIR, EndToEnd, main, wait_for
+
+MIB = 1 << 20
+DISK_MIB = 96
+SERVER_FLAGS = [
+    *("--archive", "--segment-bytes", MIB, "--flush-log-bytes", 4 * MIB, "--retry-ms", 20),
+    *("--flush-file-rows", 2048, "--stop-timeout-ms", 2000),
+]
+LOAD_FLAGS = [
+    *("--in-flight", 8, "--rows", 64, "--keys", 20000, "--go-on"),
+    *("--pushes-per-second", 200, "--request-timeout-ms", 1500),
+]
+NO_SPACE = "No space left on device"
+
+
+class FullDisk(EndToEnd):
+    def setUp(self):
+        super().setUp()
+        self.disk = SmallDisk(self.folder / "disk", DISK_MIB)
+        self.addCleanup(self.disk.unmount)
+
+    def fleet(self):
+        """One server of two shards on the small disk; its clients' journals lie elsewhere."""
+        fleet = Fleet(
+            self.folder / "work",
+            seed=5,
+            servers=1,
+            shards=2,
+            loaders=1,
+            server_flags=SERVER_FLAGS,
+            load_flags=LOAD_FLAGS,
+            data_folder=self.disk.path,
+        )
+        self.addCleanup(fleet.__exit__)
+        return fleet
+
+    def pulls_work(self, fleet):
+        """A client that begins only now and pulls from every shard."""
+        argv = [
+            *(BIN_DIR / "rowhouse-crash-load", "--pull-only", "--pushes-max", 20),
+            *("--servers", fleet.servers[0].endpoint, "--request-timeout-ms", 5000),
+        ]
+        done = subprocess.run(
+            [str(part) for part in argv], capture_output=True, text=True, timeout=30, check=False
+        )
+        return done.returncode == 0 or done.stderr
+
+    def wait_refused(self, loader, calls=3):
+        """Until so many pushes failed for want of space."""
+        seen = len(self.refusals(loader))
+        wait_for(lambda: len(self.refusals(loader)) >= seen + calls, "refused pushes", 20)
+
+    @staticmethod
+    def refusals(loader):
+        lines = loader.log_path.read_text().splitlines()
+        return [line for line in lines if line.startswith("push failed") and NO_SPACE in line]
+
+    def test_pushes_wait_and_pulls_go_on_until_there_is_space(self):
+        fleet = self.fleet()
+        server, loader = fleet.servers[0], fleet.loaders[0]
+        fleet.start()
+        loader.wait_progress()
+        for bytes_left in (0, 3 * MIB, 100_000):
+            self.disk.fill(bytes_left)
+            self.wait_refused(loader)
+            self.assertIs(self.pulls_work(fleet), True)
+            self.assertTrue(server.running, server.log_tail())
+            self.disk.free()
+            loader.wait_progress()
+            loader.wait_progress()
+        loader.stop()
+        self.assertIn("retry", self.refusals(loader)[0])  # retryable, and says so
+        server.stop()
+        report = fleet.judge()
+        self.assertEqual(report["error_count"], 0, report["errors"])
+        self.assertGreater(report["parts_acknowledged"], 100)
+
+    def test_kill_and_restart_on_a_full_disk(self):
+        fleet = self.fleet()
+        server, loader = fleet.servers[0], fleet.loaders[0]
+        fleet.start()
+        loader.wait_progress()
+        self.disk.fill()
+        self.wait_refused(loader)
+        server.kill()
+        server.start()
+        wait_for(lambda: server.ready_file.exists() or not server.running, "a start or an error", 60)
+        if server.running:
+            self.assertIs(self.pulls_work(fleet), True)
+        else:
+            self.assertIn(NO_SPACE, server.log_tail())
+        self.disk.free()
+        if not server.running:
+            server.start()
+            server.wait_ready()
+        loader.wait_progress()
+        loader.stop()
+        server.stop()
+        report = fleet.judge()
+        self.assertEqual(report["error_count"], 0, report["errors"])
+
+    def test_a_stop_on_a_full_disk_says_so_and_loses_nothing(self):
+        fleet = self.fleet()
+        server, loader = fleet.servers[0], fleet.loaders[0]
+        fleet.start()
+        loader.wait_progress()
+        self.disk.fill()
+        self.wait_refused(loader)
+        server.child.terminate()
+        self.assertEqual(server.child.wait(60), 1, server.log_tail())
+        self.assertIn("stop_timeout_ms", server.log_tail())
+        self.assertIn(NO_SPACE, server.log_tail())
+        self.disk.free()
+        server.start()
+        server.wait_ready()
+        loader.wait_progress()
+        loader.stop()
+        server.stop()
+        report = fleet.judge()
+        self.assertEqual(report["error_count"], 0, report["errors"])
+
+    def test_rows_on_a_disk_full_to_the_last_pages(self):
+        self.disk.unmount()
+        disk = SmallDisk(self.folder / "pages", 24)
+        self.addCleanup(disk.unmount)
+        argv = [BIN_DIR / "rowhouse-crash-fill", "--dir", disk.path, "--pages-max", 12]
+        code, output = self.finish(self.start(argv), 120)
+        self.assertEqual(code, 0, output)
+
+
+if __name__ == "__main__":
+    main()
