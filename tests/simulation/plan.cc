@@ -8,9 +8,9 @@ namespace rowhouse {
 namespace {
 
 constexpr std::array<std::string_view, kFaultCount> kNames = {
-    "kill",          "power cut",       "blackout",    "die in job", "die at boundary",
-    "cut",           "client crash",    "client twin", "full disk",  "torn appends",
-    "failing syncs", "failing ingests", "slow jobs"};
+    "kill",          "power cut",       "blackout",      "die in job", "die at boundary",
+    "cut",           "client crash",    "client twin",   "full disk",  "torn appends",
+    "failing syncs", "failing ingests", "failing reads", "slow jobs"};
 
 uint64_t Between(Random* random, uint64_t low, uint64_t high) {
   return low + random->Below(high - low + 1);
@@ -50,6 +50,10 @@ void DrawLimits(Random* random, Plan* plan) {
   limits.flush_file_rows = static_cast<uint32_t>(Between(random, 1, 12));
   limits.log_buffer_bytes_max = random->Below(3) == 0 ? 1000 : 100'000;
   limits.checkpoint_timeout_ms = 500;
+  if (random->Below(2) == 0) limits.memory_bytes_max = Between(random, 500, 12'000);
+  limits.read_jobs_max = static_cast<uint32_t>(Between(random, 1, 4));
+  limits.read_job_keys = static_cast<uint32_t>(Between(random, 1, 8));
+  limits.evict_step_rows = static_cast<uint32_t>(Between(random, 1, 20));
   plan->segment_bytes = Between(random, 200, 4000);
 }
 

@@ -27,9 +27,10 @@ enum class Fault {
   kTornAppends,     // for a while
   kFailingSyncs,    // for a while
   kFailingIngests,  // for a while
+  kFailingReads,    // of rows, for a while
   kSlowJobs,        // for a while
 };
-inline constexpr size_t kFaultCount = 13;
+inline constexpr size_t kFaultCount = 14;
 std::string_view FaultName(Fault fault);
 
 struct Plan {

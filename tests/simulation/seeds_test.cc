@@ -67,6 +67,8 @@ TEST(Simulation, MeetsEveryTrouble) {
                            "half steps named",
                            "client left behind",
                            "mark closed",
+                           "rows read from disk",
+                           "read job failed",
                            "server_refused_stale_mark"}) {
     EXPECT_GT(counts[what], 0u) << what;
   }

@@ -115,6 +115,8 @@ class SimDisk::RowsView final : public DiskTier {
   }
   absl::StatusOr<std::vector<std::optional<std::string>>> Read(
       std::span<const std::string> keys) const override {
+    if (disk_->fail_reads_) return absl::UnavailableError("memory: rows: the read failed");
+    disk_->world_->Count("rows read from disk", keys.size());
     return disk_->rows_->Read(keys);
   }
   absl::Status Scan(std::string_view begin, std::string_view end,
@@ -250,7 +252,7 @@ void SimDisk::Heal() {
   files_.HealAppends();
   files_.FailSyncs(false);
   files_.FailTruncates(false);
-  failing_ = fail_ingests_ = false;
+  failing_ = fail_ingests_ = fail_reads_ = false;
 }
 
 absl::StatusOr<Journal> SimDisk::ReadLog() const {

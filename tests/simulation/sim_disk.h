@@ -46,8 +46,9 @@ class SimDisk {
   void TearAppends();
   void FailSyncs(bool fail);
   void FailIngests(bool fail) { fail_ingests_ = fail; }
+  void FailReads(bool fail) { fail_reads_ = fail; }
   void Heal();
-  bool failing() const { return failing_ || fail_ingests_; }
+  bool failing() const { return failing_ || fail_ingests_ || fail_reads_; }
 
   // Every record from LSN 1 on, segments that were unlinked included.
   absl::StatusOr<Journal> ReadLog() const;
@@ -82,6 +83,7 @@ class SimDisk {
   bool dead_ = false;
   bool failing_ = false;
   bool fail_ingests_ = false;
+  bool fail_reads_ = false;
 };
 
 }  // namespace rowhouse

@@ -151,7 +151,16 @@ bool SimServer::Accept(SessionId session) {
   return true;
 }
 
-void SimServer::OnEnded(SessionId session) { sessions_.erase(session); }
+void SimServer::OnEnded(SessionId session) { CloseSession(session); }
+
+void SimServer::CloseSession(SessionId session) {
+  if (sessions_.erase(session) == 0) return;
+  InThisLife(0, [this, session] {
+    Effects effects;
+    shard_->OnSessionClosed(session, &effects);
+    Perform(std::move(effects));
+  });
+}
 
 void SimServer::OnFrame(SessionId session, const ReceivedFrame& frame) {
   const auto found = sessions_.find(session);
@@ -160,22 +169,29 @@ void SimServer::OnFrame(SessionId session, const ReceivedFrame& frame) {
   HandleWaiting();
 }
 
-// Sessions are read while the log keeps up.
+// Sessions are read while log and memory keep up.
 void SimServer::HandleWaiting() {
-  bool handled = true;
-  while (handled && up()) {
-    handled = false;
-    for (auto& [id, session] : sessions_) {
-      if (shard_->congested()) return world_->Count("congested");
-      if (session.finishing) session.waiting.clear();
-      if (session.waiting.empty()) continue;
-      const ReceivedFrame frame = std::move(session.waiting.front());
-      session.waiting.pop_front();
-      handled = true;
-      Handle(id, frame);
-      break;  // the sessions may have changed
-    }
+  if (std::exchange(handling_, true)) return;
+  while (HandleOneWaiting()) {
   }
+  handling_ = false;
+}
+
+bool SimServer::HandleOneWaiting() {
+  if (!up()) return false;
+  for (auto& [id, session] : sessions_) {
+    if (shard_->congested()) {
+      world_->Count("congested");
+      return false;
+    }
+    if (session.finishing) session.waiting.clear();
+    if (session.waiting.empty()) continue;
+    const ReceivedFrame frame = std::move(session.waiting.front());
+    session.waiting.pop_front();
+    Handle(id, frame);
+    return true;
+  }
+  return false;
 }
 
 void SimServer::Handle(SessionId session, const ReceivedFrame& frame) {
@@ -194,6 +210,9 @@ void SimServer::Perform(Effects effects) {
   }
   if (effects.file_job.has_value()) {
     InThisLife(JobDelay(), [this, job = *effects.file_job] { RunFile(job); });
+  }
+  for (ReadJob& job : effects.read_jobs) {
+    InThisLife(JobDelay(), [this, job = std::move(job)] { RunRead(job); });
   }
   if (effects.checkpoint_job.has_value()) {
     InThisLife(JobDelay(), [this, job = *effects.checkpoint_job] { RunCheckpoint(job); });
@@ -221,6 +240,7 @@ void SimServer::Perform(Effects effects) {
   if (crash_at_ == Boundary::kAfterAnswer && !effects.answers.empty()) {
     InThisLife(0, [this] { CrashIfAt(Boundary::kAfterAnswer); });
   }
+  HandleWaiting();
 }
 
 void SimServer::SendAnswer(Answer answer) {
@@ -235,7 +255,7 @@ void SimServer::SendAnswer(Answer answer) {
 void SimServer::FinishIfAnswered(SessionId id) {
   const Session& session = sessions_[id];
   if (!session.finishing || session.unanswered > 0) return;
-  sessions_.erase(id);
+  CloseSession(id);
   network_->CloseByServer(id);
 }
 
@@ -265,7 +285,6 @@ void SimServer::RunLog(LogJob job) {
     Effects effects;
     shard_->OnLogDone(outcome, &effects);
     Perform(std::move(effects));
-    HandleWaiting();
   });
 }
 
@@ -278,6 +297,16 @@ void SimServer::RunFile(FileJob job) {
   InThisLife(JobDelay(), [this, status] {
     Effects effects;
     shard_->OnFileDone(status, &effects);
+    Perform(std::move(effects));
+  });
+}
+
+void SimServer::RunRead(const ReadJob& job) {
+  const ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
+  if (!outcome.status.ok()) world_->Count("read job failed");
+  InThisLife(JobDelay(), [this, outcome] {
+    Effects effects;
+    shard_->OnRowsRead(outcome, &effects);
     Perform(std::move(effects));
   });
 }

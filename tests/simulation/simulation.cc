@@ -202,6 +202,7 @@ class Simulation {
     if (fault == Fault::kTornAppends) server->disk().TearAppends();
     if (fault == Fault::kFailingSyncs) server->disk().FailSyncs(true);
     if (fault == Fault::kFailingIngests) server->disk().FailIngests(true);
+    if (fault == Fault::kFailingReads) server->disk().FailReads(true);
     if (fault == Fault::kSlowJobs) server->set_slowness(20);
     world_.events.After(world_.Between(1, world_.plan.fault_us_max), [server] {
       server->disk().Heal();
