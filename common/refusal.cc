@@ -52,6 +52,7 @@ constexpr std::array<Entry, kRefusalReasonCount> kEntries = {{
     {"too_many_clients", absl::StatusCode::kResourceExhausted},
     {"stale_mark", absl::StatusCode::kFailedPrecondition},
     {"no_checkpoint", absl::StatusCode::kNotFound},
+    {"disk_unavailable", absl::StatusCode::kUnavailable},
 }};
 
 }  // namespace
@@ -93,6 +94,7 @@ bool IsRetryable(const absl::Status& status) {
   switch (ReasonOf(status)) {
     case RefusalReason::kOverloaded:
     case RefusalReason::kLogUnavailable:
+    case RefusalReason::kDiskUnavailable:
     case RefusalReason::kStopping:
     case RefusalReason::kTooManyConnections:
     case RefusalReason::kDisconnected:

@@ -49,8 +49,9 @@ enum class RefusalReason : uint32_t {
   kTooManyClients = 32,
   kStaleMark = 33,
   kNoCheckpoint = 34,
+  kDiskUnavailable = 35,
 };
-inline constexpr uint32_t kRefusalReasonCount = 35;
+inline constexpr uint32_t kRefusalReasonCount = 36;
 
 // Short snake_case name, as shown in counters: "wrong_dim". Unknown values give "unknown".
 std::string_view RefusalReasonName(RefusalReason reason);

@@ -10,8 +10,10 @@ namespace {
 // cache, so the stamp and the update find what the look-up brought.
 constexpr size_t kChunkRows = 64;
 
-// Marks the rows as changed by `lsn`; those that have it already become null.
-void StampRows(std::span<std::byte*> rows, Generation generation, Lsn lsn) {
+// Marks the rows as changed by `lsn`; those that have it already become null. Returns how many were
+// not dirty before.
+uint32_t StampRows(std::span<std::byte*> rows, Generation generation, Lsn lsn) {
+  uint32_t newly_dirty = 0;
   for (std::byte*& row : rows) {
     RowHeader& header = RowLayout::Header(row);
     if (header.lsn >= lsn) {
@@ -20,8 +22,10 @@ void StampRows(std::span<std::byte*> rows, Generation generation, Lsn lsn) {
     }
     header.lsn = lsn;
     header.generation = generation;
+    newly_dirty += (header.flags & kRowDirty) == 0;
     header.flags |= kRowDirty | kRowReferenced;
   }
+  return newly_dirty;
 }
 
 }  // namespace
@@ -44,7 +48,7 @@ void ApplySection(TableRows& table, const PushSection& section, float effective_
     const size_t count = std::min(kChunkRows, section.keys.size() - begin);
     const std::span<std::byte*> rows(buffer.data(), count);
     table.FindOrCreate(section.keys.subspan(begin, count), rows);
-    StampRows(rows, table.generation(), lsn);
+    table.CountDirty(StampRows(rows, table.generation(), lsn));
     kernel(step, table.layout(), rows, section.gradients.data() + begin * table.layout().dim());
   }
 }

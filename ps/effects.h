@@ -50,9 +50,12 @@ struct LogOutcome {
   uint64_t log_bytes = 0;  // of all segments
 };
 
-// Ingest the entries, sorted by key; the outcome goes to Shard::OnFileDone.
+// Ingest the entries, sorted by key, bookkeeping in a file of its own before rows; the outcome goes
+// to Shard::OnFileDone. Where they are rows, it is first written down up to which LSN they have
+// come: a start that leaves rows on disk must know.
 struct FileJob {
   const EntryBuffer* entries = nullptr;
+  Lsn rows_lsn;  // 0: no rows
 };
 
 // Read rows of the disk tier; the outcome goes to Shard::OnRowsRead. Several may be under way; each

@@ -13,6 +13,8 @@ namespace {
 constexpr size_t kCacheLineBytes = 64;
 constexpr size_t kPrefetchBytesMax = 1024;  // beyond it the hardware has seen the pattern
 constexpr size_t kRowsAhead = 4;
+constexpr uint32_t kFileMarks = kRowFileMask >> kRowFileShift;
+constexpr uint64_t kEntryBytes = 64;  // of a copied row beside its values: key, places, order
 
 ROWHOUSE_PREFETCHES void PrefetchRow(const std::byte* row, size_t row_bytes) {
   for (size_t at = 0; at < std::min(row_bytes, kPrefetchBytesMax); at += kCacheLineBytes) {
@@ -133,16 +135,21 @@ void Flusher::CopyRows() {
 }
 
 void Flusher::CopyRow(const DirtyRows::Ref& ref) {
-  const TableRows& table = *tables_->all()[ref.table];
-  RowLayout::Header(ref.row).flags &= ~kRowDirty;
+  TableRows& table = *tables_->all()[ref.table];
+  RowHeader& header = RowLayout::Header(ref.row);
+  header.flags = (header.flags & ~(kRowDirty | kRowFileMask)) | file_mark_ << kRowFileShift;
+  table.CountDirty(-1);
+  file_bytes_ += table.layout().stride_bytes() + kEntryBytes;
   AppendRow(table.id(), table.layout(), ref.row, &file_);
 }
 
 // A file ends with a slot, unless the slot is larger than the file.
 bool Flusher::FileIsFull() const {
   const size_t rows = file_.entry_count();
-  return rows >= 2 * size_t{options_.file_rows} ||
-         (rows >= options_.file_rows && slot_rows_.empty());
+  const bool enough = rows >= options_.file_rows || file_bytes_ >= options_.file_bytes;
+  const bool too_much =
+      rows >= 2 * size_t{options_.file_rows} || file_bytes_ / 2 >= options_.file_bytes;
+  return too_much || (enough && slot_rows_.empty());
 }
 
 Flusher::Next Flusher::Synced(Lsn synced) {
@@ -154,6 +161,8 @@ Flusher::Next Flusher::Synced(Lsn synced) {
 
 Flusher::Next Flusher::FileDone(const absl::Status& status) {
   if (!status.ok()) return Next::kNothing;
+  file_bytes_ = 0;
+  file_mark_ = file_mark_ % kFileMarks + 1;
   if (bookkeeping_written_) {
     file_.Release();
     dirty_.Clear();

@@ -8,6 +8,9 @@
 // then the log may be trimmed through W. Rows may be ahead of W: replay skips what they have. (The
 // rule of ARIES's page LSN.)
 //
+// A row that was copied is clean, but until its file is on disk it must not leave memory: its flags
+// name the file.
+//
 // At most round_rows rows are noted at a time; where there are more rows, the slots are flushed in
 // rounds, each of which visits every row anew.
 //
@@ -17,11 +20,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "common/types.h"
 #include "ps/dirty_rows.h"
+#include "ps/effects.h"
 #include "ps/table_set.h"
 #include "storage/entry_buffer.h"
 
@@ -33,6 +38,7 @@ class Flusher {
     uint32_t step_rows = 2048;      // rows looked at in one step: a few hundred microseconds
     uint32_t file_rows = 65536;     // rows in one file, a few more to end with a slot
     uint32_t round_rows = 1 << 20;  // rows noted at a time
+    uint64_t file_bytes = std::numeric_limits<uint64_t>::max();  // of one file, likewise
   };
   // Entries of the bookkeeping for a given watermark.
   using Bookkeeping = std::function<std::vector<DiskEntry>(Lsn watermark)>;
@@ -41,7 +47,7 @@ class Flusher {
     kNothing,   // idle, or waiting for a file job
     kStep,      // call Step again soon
     kSync,      // wait until the log is synced through sync_lsn(), then call Synced
-    kFile,      // carry out a file job with entries(), then call FileDone
+    kFile,      // carry out job(), then call FileDone
     kFinished,  // watermark() is on disk
   };
 
@@ -51,7 +57,10 @@ class Flusher {
   bool running() const { return phase_ != Phase::kIdle; }
   Lsn watermark() const { return watermark_; }
   Lsn sync_lsn() const { return sync_lsn_; }
-  const EntryBuffer* entries() const { return &file_; }
+  FileJob job() const { return {&file_, bookkeeping_written_ ? Lsn(0) : sync_lsn_}; }
+  // The mark in the flags of rows whose file is not on disk yet; 0 where there are none.
+  uint32_t file_mark() const { return file_.empty() ? 0 : file_mark_; }
+  uint64_t copied_bytes() const { return file_bytes_; }
 
   // REQUIRES: !running().
   Next Begin(Lsn last_applied);
@@ -90,6 +99,8 @@ class Flusher {
   std::vector<DirtyRows::Ref> slot_rows_;  // of the slot that is being copied
   bool bookkeeping_written_ = false;
   EntryBuffer file_;
+  uint64_t file_bytes_ = 0;
+  uint32_t file_mark_ = 1;  // 1 to 255, then 1 again: a file of so old a mark has long been on disk
 };
 
 }  // namespace rowhouse

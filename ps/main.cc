@@ -1,8 +1,8 @@
 // rowhouse-ps: serves shards of embedding tables until SIGTERM or SIGINT; subcommands work on the
 // data directory of a server that does not run.
 //
-// Exit codes: 0 stopped in order, or done; 1 cannot start, or cannot write everything when stopped,
-// with the reason on stderr; 2 bad flags or config.
+// Exit codes, where a subcommand does not say otherwise: 0 stopped in order, or done; 1 cannot
+// start, or cannot write everything when stopped, with the reason on stderr; 2 bad flags or config.
 #include <glog/logging.h>
 
 #include <array>
@@ -20,6 +20,8 @@ struct Command {
 // The first one runs where none is named.
 constexpr std::array kCommands = {
     Command{"serve", rowhouse::RunServe},
+    Command{"restore", rowhouse::RunRestore},
+    Command{"verify", rowhouse::RunVerify},
 };
 
 }  // namespace

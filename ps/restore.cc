@@ -1,7 +1,12 @@
 #include "ps/restore.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -9,6 +14,7 @@
 #include "common/refusal.h"
 #include "common/slot_map.h"
 #include "common/status_macros.h"
+#include "ps/shard_storage.h"
 #include "storage/bounded_queue.h"
 #include "storage/push_log_format.h"
 #include "storage/row_batch.h"
@@ -17,10 +23,12 @@
 namespace rowhouse {
 namespace {
 
-// Ranges of slots that threads take one after another. Each begins with a read ahead of its own, so
-// there are not many.
-constexpr uint32_t kPieces = 32;
-constexpr size_t kQueueBytes = size_t{32} << 20;
+// Ranges of slots that threads take one after another, small enough that several fit into the
+// buffer where a shard has a hundred million rows, and large enough that seeks do not count where
+// it has one.
+constexpr uint32_t kPieces = 512;
+constexpr size_t kBufferBytes = size_t{64} << 20;
+constexpr size_t kBatchesAhead = 4;  // of the piece that is being delivered, whatever is buffered
 
 void Observe(const RestoreOptions& options, const RestoreProgress& progress) {
   if (options.observe) options.observe(progress);
@@ -49,52 +57,194 @@ std::vector<StoredTable> StoredTablesOf(const Shard& shard) {
   return tables;
 }
 
-// Threads that read rows, and the queue through which they come.
+// What comes of a piece: its batches, then word that these were all.
+struct PieceBatch {
+  uint32_t piece = 0;
+  bool is_end = false;
+  RowBatch rows;
+};
+using TakePieceBatch = std::function<absl::Status(PieceBatch batch)>;
+
+absl::Status ScanPiece(const DiskTier& disk, uint32_t piece, std::span<const StoredTable> tables,
+                       const TakePieceBatch& take) {
+  RETURN_IF_ERROR(ScanRows(disk, PieceOf(piece), tables, [&](RowBatch batch) {
+    return take({piece, false, std::move(batch)});
+  }));
+  return take({piece, true, {}});
+}
+
+// Threads that read rows, delivered in the order of slots whoever reads faster.
 class RowReaders {
  public:
   RowReaders(uint32_t threads, const DiskTier& disk, std::vector<StoredTable> tables)
-      : disk_(disk), tables_(std::move(tables)), running_(threads) {
+      : disk_(disk), tables_(std::move(tables)), pieces_(kPieces) {
     for (uint32_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
   }
   ~RowReaders() {
-    queue_.Close(absl::CancelledError("the start was given up"));
+    Fail(absl::CancelledError("the start was given up"));
     for (std::thread& thread : threads_) thread.join();
   }
 
-  std::optional<RowBatch> Next() { return queue_.Pop(); }
-  absl::Status status() const { return queue_.status(); }
-  double fraction() const { return static_cast<double>(done_.load()) / kPieces; }
+  // Nullopt at the end, or where reading failed: see status().
+  std::optional<PieceBatch> Next() {
+    std::unique_lock lock(mutex_);
+    while (status_.ok() && delivering_ < kPieces) {
+      Piece& piece = pieces_[delivering_];
+      if (!piece.batches.empty()) {
+        RowBatch batch = std::move(piece.batches.front());
+        piece.batches.pop_front();
+        bytes_ -= batch.values.size();
+        const uint32_t number = delivering_;
+        lock.unlock();
+        changed_.notify_all();
+        return PieceBatch{number, false, std::move(batch)};
+      }
+      if (piece.done) {
+        const uint32_t number = delivering_++;
+        changed_.notify_all();
+        return PieceBatch{number, true, {}};
+      }
+      changed_.wait(lock);
+    }
+    return std::nullopt;
+  }
+
+  absl::Status status() const {
+    const std::lock_guard lock(mutex_);
+    return status_;
+  }
+  double fraction() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<double>(delivering_) / kPieces;
+  }
 
  private:
+  struct Piece {
+    std::deque<RowBatch> batches;
+    bool done = false;
+  };
+
   void Run() {
-    absl::Status status;
-    for (uint32_t piece = next_++; piece < kPieces && status.ok(); piece = next_++) {
-      status = ScanRows(disk_, PieceOf(piece), tables_, [this](RowBatch batch) {
-        const size_t bytes = batch.values.size();
-        return queue_.Push(std::move(batch), bytes) ? absl::OkStatus()
-                                                    : absl::CancelledError("another thread failed");
-      });
-      ++done_;
+    for (uint32_t piece = next_++; piece < kPieces; piece = next_++) {
+      const absl::Status status =
+          ScanRows(disk_, PieceOf(piece), tables_,
+                   [this, piece](RowBatch batch) { return Put(piece, std::move(batch)); });
+      if (!status.ok()) return Fail(Detached(status));
+      const std::lock_guard lock(mutex_);
+      pieces_[piece].done = true;
+      changed_.notify_all();
     }
-    if (--running_ == 0 || !status.ok()) queue_.Close(Detached(status));
+  }
+
+  absl::Status Put(uint32_t piece, RowBatch batch) {
+    std::unique_lock lock(mutex_);
+    std::deque<RowBatch>& batches = pieces_[piece].batches;
+    changed_.wait(lock, [&] {
+      return !status_.ok() || bytes_ + batch.values.size() <= kBufferBytes ||
+             (piece == delivering_ && batches.size() < kBatchesAhead);
+    });
+    RETURN_IF_ERROR(status_);
+    bytes_ += batch.values.size();
+    batches.push_back(std::move(batch));
+    changed_.notify_all();
+    return absl::OkStatus();
+  }
+
+  void Fail(const absl::Status& status) {
+    const std::lock_guard lock(mutex_);
+    if (status_.ok()) status_ = status;
+    changed_.notify_all();
   }
 
   const DiskTier& disk_;
   const std::vector<StoredTable> tables_;
-  BoundedQueue<RowBatch> queue_{kQueueBytes};
-  std::atomic<uint32_t> next_{0};
-  std::atomic<uint32_t> done_{0};
-  std::atomic<uint32_t> running_;
-  std::vector<std::thread> threads_;
+  std::atomic<uint32_t> next_{0};  // piece to be read
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Piece> pieces_;  // this and all below guarded by mutex_
+  uint32_t delivering_ = 0;
+  size_t bytes_ = 0;
+  absl::Status status_;
+  std::vector<std::thread> threads_;  // last: they use all of the above
 };
 
-absl::Status TakeRows(const RestoreOptions& options, const RowBatch& batch, Shard* shard,
-                      RestoreProgress* progress) {
-  RETURN_IF_ERROR(shard->RestoreRows(batch));
-  progress->rows += batch.keys.size();
-  Observe(options, *progress);
-  return absl::OkStatus();
-}
+// Puts rows into the shard as long as it has room for them.
+class RowTaker {
+ public:
+  RowTaker(const RestoreOptions& options, Shard* shard, RestoreProgress* progress)
+      : options_(options), shard_(shard), progress_(progress) {}
+
+  absl::Status Take(const PieceBatch& batch) {
+    if (batch.is_end) {
+      if (!progress_->rows_left) whole_[batch.piece] = true;
+      return absl::OkStatus();
+    }
+    progress_->rows_left |= !shard_->HasRoomForRows();
+    if (progress_->rows_left) {
+      shard_->NoteRowsOnDisk(batch.rows.highest_lsn);
+    } else {
+      RETURN_IF_ERROR(shard_->RestoreRows(batch.rows));
+      progress_->rows += batch.rows.keys.size();
+    }
+    Observe(options_, *progress_);
+    return absl::OkStatus();
+  }
+
+  // What is still to come would change nothing.
+  bool done() const { return progress_->rows_left && shard_->knows_rows_lsn(); }
+
+  void Finish() const {
+    if (!progress_->rows_left) return;
+    for (uint32_t piece = 0; piece < kPieces; ++piece) {
+      if (!whole_[piece]) shard_->LeaveOnDisk(PieceOf(piece));
+    }
+  }
+
+ private:
+  const RestoreOptions& options_;
+  Shard* const shard_;
+  RestoreProgress* const progress_;
+  std::array<bool, kPieces> whole_{};
+};
+
+// A row that the record changes may be on disk only; what does not fit into memory goes there.
+class BudgetKeeper {
+ public:
+  BudgetKeeper(LogFiles* files, DiskTier* disk, Shard* shard)
+      : files_(files), disk_(disk), shard_(shard) {}
+
+  absl::Status Before(const LogRecord& record) {
+    const std::vector<std::string> keys = shard_->MissingRows(record);
+    if (keys.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const auto values, disk_->Read(keys));
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (values[i].has_value()) RETURN_IF_ERROR(shard_->RestoreRow(keys[i], *values[i]));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status After(const LogRecord& record) {
+    return shard_->KeepBudgetInReplay(record.lsn, [this](const FileJob& job) -> absl::Status {
+      if (!std::exchange(log_synced_, true)) RETURN_IF_ERROR(SyncLog());
+      return RunFileJob(job, disk_);
+    });
+  }
+
+ private:
+  // No row reaches the disk before its record is durable. Segments before the last one are synced.
+  absl::Status SyncLog() {
+    ASSIGN_OR_RETURN(std::vector<std::string> names, files_->List());
+    std::erase_if(names, [](const std::string& name) { return !ParseSegmentName(name); });
+    if (names.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const auto last, files_->OpenForAppend(names.back()));
+    return last->Sync();
+  }
+
+  LogFiles* const files_;
+  DiskTier* const disk_;
+  Shard* const shard_;
+  bool log_synced_ = false;
+};
 
 // The segments that will be read, from the one with the record behind the watermark on.
 absl::StatusOr<uint64_t> BytesToReplay(const LogFiles& files, Lsn watermark) {
@@ -112,11 +262,14 @@ absl::StatusOr<uint64_t> BytesToReplay(const LogFiles& files, Lsn watermark) {
 
 class Replayer {
  public:
-  Replayer(const RestoreOptions& options, uint64_t bytes, Shard* shard, RestoreProgress* progress)
-      : options_(options), bytes_(bytes), shard_(shard), progress_(progress) {}
+  Replayer(const RestoreOptions& options, uint64_t bytes, BudgetKeeper budget, Shard* shard,
+           RestoreProgress* progress)
+      : options_(options), bytes_(bytes), budget_(budget), shard_(shard), progress_(progress) {}
 
   absl::Status Take(const LogRecord& record) {
+    if (shard_->budgeted()) RETURN_IF_ERROR(budget_.Before(record));
     ASSIGN_OR_RETURN(const uint64_t rows, shard_->Replay(record));
+    if (shard_->budgeted()) RETURN_IF_ERROR(budget_.After(record));
     done_ += sizeof(RecordHeader) + PaddedTo8(record.prefix.size()) + record.body.size();
     ++progress_->records;
     progress_->record_rows += rows;
@@ -128,6 +281,7 @@ class Replayer {
  private:
   const RestoreOptions& options_;
   const uint64_t bytes_;
+  BudgetKeeper budget_;
   Shard* const shard_;
   RestoreProgress* const progress_;
   uint64_t done_ = 0;
@@ -143,7 +297,7 @@ OpenedLog OpenLog(const RestoreOptions& options, LogFiles* files, Lsn watermark,
 // One thread reads and verifies, this one applies.
 OpenedLog OpenLogInPipeline(const RestoreOptions& options, LogFiles* files, Lsn watermark,
                             Lsn synced, Replayer* replayer) {
-  BoundedQueue<LogRecord> queue(kQueueBytes);
+  BoundedQueue<LogRecord> queue(kBufferBytes);
   OpenedLog log = absl::InternalError("the log was not opened");
   std::thread reader([&] {
     log = OpenLog(options, files, watermark, synced, [&](const LogRecord& record) {
@@ -168,26 +322,33 @@ absl::Status LoadRows(const RestoreOptions& options, const DiskTier& disk, Shard
                       RestoreProgress* progress) {
   BeginPhase(RestoreProgress::Phase::kRows, options, progress);
   const std::vector<StoredTable> tables = StoredTablesOf(*shard);
+  RowTaker taker(options, shard, progress);
   if (options.threads == 0) {
-    return ScanRows(disk, {0, kSlotEnd}, tables, [&](const RowBatch& batch) {
-      return TakeRows(options, batch, shard, progress);
-    });
+    for (uint32_t piece = 0; piece < kPieces && !taker.done(); ++piece) {
+      RETURN_IF_ERROR(ScanPiece(disk, piece, tables,
+                                [&](const PieceBatch& batch) { return taker.Take(batch); }));
+    }
+    taker.Finish();
+    return absl::OkStatus();
   }
   RowReaders readers(options.threads, disk, tables);
-  while (std::optional<RowBatch> batch = readers.Next()) {
+  while (std::optional<PieceBatch> batch = readers.Next()) {
     progress->fraction = readers.fraction();
-    RETURN_IF_ERROR(TakeRows(options, *batch, shard, progress));
+    RETURN_IF_ERROR(taker.Take(*batch));
+    if (taker.done()) break;
   }
-  return readers.status();
+  if (!taker.done()) RETURN_IF_ERROR(readers.status());
+  taker.Finish();
+  return absl::OkStatus();
 }
 
-OpenedLog ReplayLog(const RestoreOptions& options, LogFiles* files, Shard* shard,
+OpenedLog ReplayLog(const RestoreOptions& options, LogFiles* files, DiskTier* disk, Shard* shard,
                     RestoreProgress* progress) {
   BeginPhase(RestoreProgress::Phase::kLog, options, progress);
   const Lsn watermark = shard->watermark();
   const Lsn synced = std::max(watermark, shard->highest_row_lsn());
   ASSIGN_OR_RETURN(const uint64_t bytes, BytesToReplay(*files, watermark));
-  Replayer replayer(options, bytes, shard, progress);
+  Replayer replayer(options, bytes, BudgetKeeper(files, disk, shard), shard, progress);
   if (options.threads > 0) return OpenLogInPipeline(options, files, watermark, synced, &replayer);
   return OpenLog(options, files, watermark, synced,
                  [&](const LogRecord& record) { return replayer.Take(record); });

@@ -19,11 +19,15 @@
 
 namespace rowhouse {
 
+// Readers of a server's start: two keep one shard's thread busy with rows.
+inline constexpr uint32_t kRestoreThreads = 2;
+
 struct RestoreProgress {
   enum class Phase { kRows, kLog, kDone };
 
   Phase phase = Phase::kRows;
   uint64_t rows = 0;         // loaded
+  bool rows_left = false;    // more are on disk than the memory budget has room for
   uint64_t records = 0;      // replayed
   uint64_t record_rows = 0;  // of the pushes among them
   double fraction = 0;       // of the phase
@@ -41,11 +45,15 @@ struct RestoreOptions {
   RestoreObserver observe;  // may be empty
 };
 
-// REQUIRES: the shard's bookkeeping is restored.
+// Under a memory budget rows are loaded until they have used it up. REQUIRES: the shard's
+// bookkeeping is restored.
 absl::Status LoadRows(const RestoreOptions& options, const DiskTier& disk, Shard* shard,
                       RestoreProgress* progress);
-// REQUIRES: rows are loaded. The log that it returns is open for writing.
+// Under a memory budget `disk` is read where a record changes a row that was not loaded, and
+// written where changed rows have used the budget up. REQUIRES: rows are loaded. The log that it
+// returns is open for writing.
 absl::StatusOr<std::unique_ptr<PushLog>> ReplayLog(const RestoreOptions& options, LogFiles* files,
-                                                   Shard* shard, RestoreProgress* progress);
+                                                   DiskTier* disk, Shard* shard,
+                                                   RestoreProgress* progress);
 
 }  // namespace rowhouse

@@ -75,6 +75,17 @@ void AddStorage(ServerOptions* server, Settings* settings) {
                     "Rows looked at between two requests during a flush");
   settings->Integer("flush_file_rows", &limits.flush_file_rows, {1, 1 << 24}, "rows",
                     "Rows in one file of a flush");
+  settings->Integer("memory_bytes_max", &server->memory_bytes_max, {0, 1ull << 50}, "bytes",
+                    "Memory for rows and RocksDB's cache, over all shards; rows beyond it stay on "
+                    "disk until they are asked for; 0: no limit");
+  settings->Integer("read_jobs_max", &limits.read_jobs_max, {1, 1024}, "reads",
+                    "Reads of missing rows under way at a time in one shard");
+  settings->Integer("read_job_keys", &limits.read_job_keys, {1, 65536}, "rows",
+                    "Missing rows in one read");
+  settings->Integer("read_threads", &server->read_threads, {1, 256}, "threads",
+                    "Threads that read missing rows, shared by all shards");
+  settings->Integer("evict_step_rows", &limits.evict_step_rows, {64, 1 << 20}, "rows",
+                    "Rows looked at between two requests when memory is over its budget");
   settings->Integer("retry_ms", &server->retry_ms, {1, 600000}, "ms",
                     "Between attempts at disk work that failed");
   settings->Integer("stop_timeout_ms", &server->stop_timeout_ms, {1, 3600000}, "ms",
@@ -97,7 +108,8 @@ Program ServerProgram() {
   return {"rowhouse-ps",
           ROWHOUSE_VERSION,
           "Serves shards of embedding tables to workers.",
-          {{"serve", "Serve until SIGTERM or SIGINT"}},
+          {{"serve", "Serve until SIGTERM or SIGINT"},
+           {"verify", "Say what is damaged in a data directory; has its own --help"}},
           {"rowhouse-ps --data-dir /var/lib/rowhouse",
            "rowhouse-ps --listen 127.0.0.1:0 --shards 2 --ready-file ready.json --data-dir data",
            "rowhouse-ps --cluster cluster.toml --server-index 1 --data-dir /var/lib/rowhouse"}};

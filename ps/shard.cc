@@ -24,8 +24,18 @@ OutFrame MakeRawFrame(Op op, uint64_t request_id, const T& body) {
   return MakeFrame(op, request_id, std::as_bytes(std::span(&body, 1)));
 }
 
+uint64_t PullAnswerBytes(const PullView& pull) {
+  return sizeof(PullAnswerHeader) + pull.float_count() * sizeof(float);
+}
+
 OutFrame PushAnswerFrame(uint64_t request_id, Lsn lsn, Mark mark, bool duplicate) {
   return MakeRawFrame(Op::kPushAnswer, request_id, PushAnswer{lsn, mark, duplicate ? 1u : 0u, 0});
+}
+
+// What is copied for a file is part of the memory budget.
+uint64_t FlushFileBytes(const ShardLimits& limits) {
+  if (limits.memory_bytes_max == 0) return std::numeric_limits<uint64_t>::max();
+  return limits.memory_bytes_max / 16;
 }
 
 std::vector<std::byte> BytesOf(std::span<const float> floats) {
@@ -42,28 +52,40 @@ Shard::Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
       kernel_(kernel),
       counters_(counters),
       map_(identity.shard_count),
-      flusher_({.step_rows = limits.flush_step_rows, .file_rows = limits.flush_file_rows}, &tables_,
-               [this](Lsn watermark) { return Bookkeeping(watermark); }),
-      checkpointer_(limits.checkpoint_timeout_ms) {}
+      flusher_({.step_rows = limits.flush_step_rows,
+                .file_rows = limits.flush_file_rows,
+                .file_bytes = FlushFileBytes(limits)},
+               &tables_, [this](Lsn watermark) { return Bookkeeping(watermark); }),
+      checkpointer_(limits.checkpoint_timeout_ms),
+      residency_({limits.read_job_keys, limits.read_jobs_max}),
+      evictor_(&tables_, &residency_) {}
 
 void Shard::Started(Lsn next, uint64_t log_bytes) {
   log_.Start(next, log_bytes);
   log_bytes_ = log_bytes;
   trim_requested_ = watermark_;
+  if (budgeted()) EvictAtStart();
 }
 
 void Shard::OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
                       Effects* effects) {
   checkpointer_.ExpireAt(now_ms);
+  if (waiting_.Has(session) && !stopping_) {
+    waiting_.Add(session, frame, now_ms);
+    return Pump(effects);
+  }
   const absl::Status status = stopping_ ? Refuse(RefusalReason::kStopping, "the server is stopping")
                                         : Dispatch(session, frame, now_ms, effects);
-  if (!status.ok()) {
-    counters_->Count(status);
-    Answer answer = AnswerTo(session, frame, MakeErrorFrame(frame.header.request_id, status));
-    answer.ends_session = IsRetryable(status);
-    effects->answers.push_back(std::move(answer));
-  }
+  if (!status.ok()) RefuseRequest(session, frame, status, effects);
   Pump(effects);
+}
+
+void Shard::RefuseRequest(SessionId session, const ReceivedFrame& frame, const absl::Status& status,
+                          Effects* effects) {
+  counters_->Count(status);
+  Answer answer = AnswerTo(session, frame, MakeErrorFrame(frame.header.request_id, status));
+  answer.ends_session = IsRetryable(status);
+  effects->answers.push_back(std::move(answer));
 }
 
 absl::Status Shard::Dispatch(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
@@ -105,8 +127,21 @@ absl::Status Shard::Dispatch(SessionId session, const ReceivedFrame& frame, uint
 
 absl::Status Shard::HandlePull(SessionId session, const ReceivedFrame& frame, Effects* effects) {
   ASSIGN_OR_RETURN(const PullView pull, PullView::Parse(frame.body, limits_.keys_per_request_max));
+  ASSIGN_OR_RETURN(const std::vector<TableRows*> tables, CheckPull(pull));
+  if (budgeted()) {
+    std::vector<RowsOfTable> rows = RowsOf(pull, tables);
+    if (MustRead(rows)) {
+      Wait(session, frame, 0, std::move(rows), Durability::kMemory);
+      return absl::OkStatus();
+    }
+  }
+  AnswerPull(session, frame, pull, tables, effects);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<TableRows*>> Shard::CheckPull(const PullView& pull) const {
   RETURN_IF_ERROR(CheckEpoch(pull.header().epoch));
-  const uint64_t body_bytes = sizeof(PullAnswerHeader) + pull.float_count() * sizeof(float);
+  const uint64_t body_bytes = PullAnswerBytes(pull);
   if (FrameBytes(body_bytes) > limits_.frame_bytes_max) {
     return Refuse(RefusalReason::kFrameTooLarge, "the answer to this pull would have ", body_bytes,
                   " bytes; frame_bytes_max is ", limits_.frame_bytes_max, ": pull fewer rows");
@@ -118,8 +153,12 @@ absl::Status Shard::HandlePull(SessionId session, const ReceivedFrame& frame, Ef
     RETURN_IF_ERROR(CheckOwned(*table, section.keys, map_, identity_.shard));
     tables.push_back(table);
   }
+  return tables;
+}
 
-  FrameBuilder answer(body_bytes);
+void Shard::AnswerPull(SessionId session, const ReceivedFrame& frame, const PullView& pull,
+                       std::span<TableRows* const> tables, Effects* effects) {
+  FrameBuilder answer(PullAnswerBytes(pull));
   PullAnswerHeader header{log_.last_lsn(), announced_, static_cast<uint32_t>(pull.row_count()), 0};
   std::memcpy(answer.body().data(), &header, sizeof(header));
   auto* out = reinterpret_cast<float*>(answer.body().data() + sizeof(header));
@@ -132,7 +171,6 @@ absl::Status Shard::HandlePull(SessionId session, const ReceivedFrame& frame, Ef
   rows_pulled_ += pull.row_count();
   effects->answers.push_back(
       AnswerTo(session, frame, std::move(answer).Finish(Op::kPullAnswer, frame.header.request_id)));
-  return absl::OkStatus();
 }
 
 absl::Status Shard::HandlePush(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
@@ -143,13 +181,27 @@ absl::Status Shard::HandlePush(SessionId session, const ReceivedFrame& frame, ui
   ASSIGN_OR_RETURN(const CheckedPush checked, CheckPush(push));
   std::optional<Lsn> applied;
   ASSIGN_OR_RETURN(KnownClient * client, AdmitPush(header, &applied));
+  if (budgeted() && !applied.has_value()) {
+    RETURN_IF_ERROR(CheckMemoryAccepts());
+    std::vector<RowsOfTable> rows = RowsOf(push, checked.tables);
+    if (MustRead(rows)) {
+      Wait(session, frame, now_ms, std::move(rows), checked.durability);
+      return absl::OkStatus();
+    }
+  }
+  FinishPush(session, frame, push, checked, client, applied, now_ms, effects);
+  return absl::OkStatus();
+}
+
+void Shard::FinishPush(SessionId session, const ReceivedFrame& frame, const PushView& push,
+                       const CheckedPush& checked, KnownClient* client, std::optional<Lsn> applied,
+                       uint64_t now_ms, Effects* effects) {
   clients_.Heard(client, now_ms);
   const Lsn lsn = applied.has_value() ? *applied : ApplyPush(push, frame, checked, now_ms);
   duplicate_pushes_ += applied.has_value();
   AnswerWhenDurable(session, frame,
                     PushAnswerFrame(frame.header.request_id, lsn, announced_, applied.has_value()),
                     lsn, checked.durability, effects);
-  return absl::OkStatus();
 }
 
 absl::Status Shard::CheckEpoch(Epoch epoch) const {
@@ -209,6 +261,7 @@ Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const Che
   record.owner = frame.owner;
   const Lsn lsn = log_.Append(std::move(record));
 
+  if (budgeted()) residency_.BeforePush(RowsOf(push, checked.tables));
   for (uint32_t i = 0; i < push.section_count(); ++i) {
     ApplySection(*checked.tables[i], push.section(i), rates[i], lsn, kernel_);
   }
@@ -231,7 +284,7 @@ absl::Status Shard::HandleCreateTable(SessionId session, const ReceivedFrame& fr
   const CreateTableAnswer answer{table->id(), table->generation()};
   AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kCreateTableAnswer, frame.header.request_id, answer),
-                    last_create_, Durability::kLog, effects);
+                    last_create_, kPromised, effects);
   return absl::OkStatus();
 }
 
@@ -281,14 +334,17 @@ void Shard::OnLogDone(const LogOutcome& outcome, Effects* effects) {
 
 void Shard::OnFileDone(const absl::Status& status, Effects* effects) {
   file_failed_ = !status.ok();
+  write_failure_ = std::string(status.message());
   effects->retry |= file_failed_;
+  evictor_.Renew();
   if (file_failed_) checkpointer_.OnFlushFailed(status);
   Carry(flusher_.FileDone(status), effects);
   Pump(effects);
 }
 
 void Shard::OnFlushStep(Effects* effects) {
-  Carry(flusher_.Step(log_.last_lsn()), effects);
+  step_asked_ = false;
+  if (std::exchange(flush_step_due_, false)) Carry(flusher_.Step(log_.last_lsn()), effects);
   Pump(effects);
 }
 
@@ -309,14 +365,14 @@ void Shard::Carry(Flusher::Next next, Effects* effects) {
     case Flusher::Next::kNothing:
       break;
     case Flusher::Next::kStep:
-      effects->flush_step = true;
+      flush_step_due_ = true;
       break;
     case Flusher::Next::kSync:
       log_.RequestSync(flusher_.sync_lsn());
       if (log_.synced() >= flusher_.sync_lsn()) Carry(flusher_.Synced(log_.synced()), effects);
       break;
     case Flusher::Next::kFile:
-      effects->file_job = FileJob{flusher_.entries()};
+      effects->file_job = flusher_.job();
       break;
     case Flusher::Next::kFinished:
       watermark_ = flusher_.watermark();
@@ -330,10 +386,12 @@ bool Shard::FlushDue() const {
   if (checkpointer_.HoldsFlush()) return false;
   if (checkpointer_.WantsFlush()) return true;
   if (watermark_ == log_.last_lsn()) return false;
-  return stopping_ || log_.appended_bytes() - flushed_log_bytes_ > limits_.flush_log_bytes;
+  return stopping_ || log_.appended_bytes() - flushed_log_bytes_ > limits_.flush_log_bytes ||
+         (budgeted() && MemoryFlushDue());
 }
 
 void Shard::Pump(Effects* effects) {
+  if (budgeted()) PumpBudget(effects);
   if (!flusher_.running() && FlushDue()) {
     flushed_log_bytes_ = log_.appended_bytes();
     flush_mark_ = announced_;
@@ -342,8 +400,11 @@ void Shard::Pump(Effects* effects) {
   }
   PumpCheckpoint(effects);
   if (!log_failed_ && !effects->log_job.has_value()) effects->log_job = log_.NextJob();
-  effects->stopped |=
-      stopping_ && log_.idle() && !flusher_.running() && !FlushDue() && checkpointer_.idle();
+  if ((flush_step_due_ || evict_step_due_) && !step_asked_) {
+    effects->flush_step = step_asked_ = true;
+  }
+  effects->stopped |= stopping_ && waiting_.size() == 0 && log_.idle() && !flusher_.running() &&
+                      !FlushDue() && checkpointer_.idle();
 }
 
 std::vector<Counter> Shard::Counters() const {
@@ -360,6 +421,10 @@ std::vector<Counter> Shard::Counters() const {
                                    {"rows_pushed", rows_pushed_},
                                    {"rows", rows},
                                    {"rows_resident_bytes", resident_bytes},
+                                   {"row_misses", residency_.misses()},
+                                   {"rows_evicted", evictor_.evicted()},
+                                   {"read_jobs", residency_.jobs()},
+                                   {"waiting_requests", waiting_.size()},
                                    {"tables", tables_.all().size()},
                                    {"clients", clients_.size()},
                                    {"last_lsn", log_.last_lsn().value()},

@@ -12,8 +12,13 @@
 // Errors: a refused request gets an error answer and changes nothing.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,13 +31,16 @@
 #include "ps/client_table.h"
 #include "ps/effects.h"
 #include "ps/event_times.h"
+#include "ps/evictor.h"
 #include "ps/flusher.h"
 #include "ps/log_queue.h"
 #include "ps/optimizer/adagrad.h"
 #include "ps/push_check.h"
 #include "ps/refusal_counters.h"
+#include "ps/residency.h"
 #include "ps/shard_limits.h"
 #include "ps/table_set.h"
+#include "ps/waiting_requests.h"
 #include "storage/data_dir.h"
 #include "storage/row_batch.h"
 
@@ -56,6 +64,22 @@ class Shard {
   // The number of rows that the record pushes.
   absl::StatusOr<uint64_t> Replay(const LogRecord& record);
   void Started(Lsn next, uint64_t log_bytes);
+
+  // Start under a memory budget (shard_budget.cc): rows that find no room stay on disk.
+  bool budgeted() const { return limits_.memory_bytes_max > 0; }
+  bool HasRoomForRows() const;
+  // Some rows of these slots were not restored.
+  void LeaveOnDisk(SlotRange slots);
+  // Whether highest_row_lsn() speaks of rows on disk, too; otherwise NoteRowsOnDisk must tell.
+  bool knows_rows_lsn() const { return knows_rows_lsn_; }
+  void NoteRowsOnDisk(Lsn highest) { highest_row_lsn_ = std::max(highest_row_lsn_, highest); }
+  // Keys of the disk tier that a record changes and memory does not have.
+  std::vector<std::string> MissingRows(const LogRecord& record) const;
+  absl::Status RestoreRow(std::string_view disk_key, std::string_view value);
+  // Ends each replayed record: where memory is over the budget, changed rows are written by
+  // `write`, then clean ones go. REQUIRES: `write` sees to it that the log is synced first.
+  using WriteFile = std::function<absl::Status(const FileJob& job)>;
+  absl::Status KeepBudgetInReplay(Lsn replayed, const WriteFile& write);
   Lsn watermark() const { return watermark_; }
   Lsn highest_row_lsn() const { return highest_row_lsn_; }
 
@@ -64,16 +88,20 @@ class Shard {
   void OnLogDone(const LogOutcome& outcome, Effects* effects);
   void OnFileDone(const absl::Status& status, Effects* effects);
   void OnFlushStep(Effects* effects);
+  void OnRowsRead(const ReadOutcome& outcome, Effects* effects);
+  // The session is gone: what it has waiting is dropped.
+  void OnSessionClosed(SessionId session, Effects* effects);
   void OnCheckpointDone(const CheckpointOutcome& outcome, Effects* effects);
   void OnRetry(Effects* effects);
   // Refuses requests from here on, writes everything out; `stopped` comes with a later event.
   void OnStop(Effects* effects);
 
-  // Whether requests should wait because the log does not keep up. Not while it fails: then pushes
-  // are refused, which bounds the buffer as well, and pulls go on.
+  // Whether requests should wait because the log or the flush does not keep up. Not while the disk
+  // fails: then pushes are refused, which bounds the memory as well, and pulls go on.
   bool congested() const {
     return !log_.failing() &&
-           log_.buffered_bytes() + log_.waiting_bytes() > limits_.log_buffer_bytes_max;
+           (log_.buffered_bytes() + log_.waiting_bytes() > limits_.log_buffer_bytes_max ||
+            MemoryCongested());
   }
 
   // How long the event that has just been handled took, by whoever has a clock.
@@ -86,6 +114,10 @@ class Shard {
   std::vector<Counter> Counters() const;
 
  private:
+  // Of tables and incarnations, whatever the tables' durability: a client that was told of its
+  // fence must not meet another one under the same incarnation after a power cut.
+  static constexpr Durability kPromised = Durability::kFsync;
+
   struct CheckedPush {
     std::vector<TableRows*> tables;  // one per section
     Durability durability = Durability::kMemory;
@@ -124,6 +156,40 @@ class Shard {
 
   absl::Status CheckEpoch(Epoch epoch) const;
   absl::Status CheckLogAccepts() const;
+  absl::StatusOr<std::vector<TableRows*>> CheckPull(const PullView& pull) const;
+  void AnswerPull(SessionId session, const ReceivedFrame& frame, const PullView& pull,
+                  std::span<TableRows* const> tables, Effects* effects);
+  void FinishPush(SessionId session, const ReceivedFrame& frame, const PushView& push,
+                  const CheckedPush& checked, KnownClient* client, std::optional<Lsn> applied,
+                  uint64_t now_ms, Effects* effects);
+  void RefuseRequest(SessionId session, const ReceivedFrame& frame, const absl::Status& status,
+                     Effects* effects);
+
+  // shard_budget.cc: what a memory budget brings along. None of it is called without one.
+  template <typename View>
+  static std::vector<RowsOfTable> RowsOf(const View& view, std::span<TableRows* const> tables);
+  bool MustRead(std::span<const RowsOfTable> rows) const { return !residency_.AllKnown(rows); }
+  absl::Status CheckMemoryAccepts() const;
+  void Wait(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
+            std::vector<RowsOfTable> rows, Durability durability);
+  absl::Status CheckWaiting(WaitingRequest* request, bool* duplicate);
+  void BeginWaiting(WaitingRequest* request);
+  void PinWaiting(WaitingRequest* request);
+  void BeginWhatFits(Effects* effects);
+  // Does what is ready at the head of the session's queue.
+  void SettleSession(SessionId session, Effects* effects);
+  absl::Status DoWaiting(const WaitingRequest& request, bool* must_pin, Effects* effects);
+  void RefuseRest(SessionId session, const absl::Status& status, Effects* effects);
+  std::unique_ptr<WaitingRequest> TakeFirst(SessionId session);
+  uint64_t UsedBytes() const;
+  uint64_t DirtyBytes() const;
+  uint64_t evict_above_bytes() const {
+    return limits_.memory_bytes_max - limits_.memory_bytes_max / 16;
+  }
+  bool MemoryFlushDue() const;
+  bool MemoryCongested() const;
+  void PumpBudget(Effects* effects);
+  void EvictAtStart();
   absl::Status CheckPushHeader(const PushHeader& header) const;
   absl::StatusOr<CheckedPush> CheckPush(const PushView& push);
   Lsn ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
@@ -164,20 +230,29 @@ class Shard {
   Flusher flusher_;
   Checkpointer checkpointer_;
   DuplicateFinder duplicates_;
+  Residency residency_;
+  Evictor evictor_;
+  WaitingRequests waiting_;
 
   Lsn watermark_;
   Lsn highest_row_lsn_;
-  Lsn last_create_;                 // of a table, in this life
   Mark announced_;                  // the highest checkpoint mark
   Mark flush_mark_;                 // as announced at the watermark of the flush that runs
   std::optional<Mark> replay_cut_;  // see SetReplayCut
   bool closing_changed_ = true;     // clients may have closed or left since the last look
   Lsn trim_requested_;
+  Lsn last_create_;                 // of a table, in this life
   uint64_t log_bytes_ = 0;          // of the segments present
   uint64_t flushed_log_bytes_ = 0;  // appended when the last flush began
   bool stopping_ = false;
-  bool log_failed_ = false;   // no log job before OnRetry
-  bool file_failed_ = false;  // the file job is offered again at OnRetry
+  bool log_failed_ = false;    // no log job before OnRetry
+  bool file_failed_ = false;   // the file job is offered again at OnRetry
+  std::string write_failure_;  // of the last file job; empty where it succeeded
+  bool knows_rows_lsn_ = false;
+  bool flush_step_due_ = false;
+  bool evict_step_due_ = false;
+  bool step_asked_ = false;  // OnFlushStep will come
+  uint64_t used_bytes_ = 0;  // as of the last event
 
   uint64_t pulls_ = 0;
   uint64_t pushes_ = 0;

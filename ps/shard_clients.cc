@@ -51,7 +51,7 @@ absl::Status Shard::HandleOpenClient(SessionId session, const ReceivedFrame& fra
                                 announced_, client->step};
   AnswerWhenDurable(session, frame,
                     MakeControlFrame(Op::kOpenClientAnswer, frame.header.request_id, answer), lsn,
-                    Durability::kLog, effects);
+                    kPromised, effects);
   return absl::OkStatus();
 }
 

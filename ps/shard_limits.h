@@ -19,6 +19,13 @@ struct ShardLimits {
   uint64_t flush_log_bytes = 1ull << 30;
   uint32_t flush_step_rows = 2048;
   uint32_t flush_file_rows = 65536;
+
+  // For rows, their index, and what is copied of them for a flush; 0: no limit. A server's whole
+  // budget is divided in ps/memory_budget.h.
+  uint64_t memory_bytes_max = 0;
+  uint32_t read_jobs_max = 4;    // reads of missing rows under way at a time
+  uint32_t read_job_keys = 256;  // rows in one of them
+  uint32_t evict_step_rows = 2048;
 };
 
 }  // namespace rowhouse

@@ -3,27 +3,16 @@
 #include <limits>
 #include <string>
 
-#include "absl/strings/str_format.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "common/wire/archive.h"
 #include "ps/apply.h"
+#include "ps/bookkeeping.h"
 #include "ps/shard.h"
 #include "storage/row_codec.h"
 
 namespace rowhouse {
 namespace {
-
-constexpr std::string_view kWatermarkName = "watermark";
-constexpr std::string_view kClientsName = "client_table";
-constexpr std::string_view kMarkName = "mark";
-constexpr std::string_view kTablePrefix = "table/";
-
-std::string TextOf(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::string NumberText(uint64_t number) { return TextOf(std::as_bytes(std::span(&number, 1))); }
 
 // REQUIRES: text has 8 bytes.
 uint64_t NumberOf(std::string_view text) {
@@ -48,19 +37,10 @@ absl::StatusOr<std::vector<float>> RatesOf(const LogRecord& record, uint32_t sec
 
 }  // namespace
 
+// The clients may be ahead of the watermark, replay being idempotent for them. The mark is the
+// watermark's: records behind it bear what was announced at their time.
 std::vector<DiskEntry> Shard::Bookkeeping(Lsn watermark) const {
-  std::vector<DiskEntry> entries;
-  entries.push_back({MetaKey(kClientsName), TextOf(clients_.Encode())});
-  for (size_t i = 0; i < tables_.all().size(); ++i) {
-    const TableRecord record{tables_.all()[i]->spec(), tables_.all()[i]->generation()};
-    entries.push_back(
-        {MetaKey(StrCat(kTablePrefix, absl::StrFormat("%08d", i))), TextOf(EncodeControl(record))});
-  }
-  // The clients may be ahead of the watermark, replay being idempotent for them. The mark is the
-  // watermark's: records behind it bear what was announced at their time.
-  entries.push_back({MetaKey(kMarkName), NumberText(flush_mark_.value())});
-  entries.push_back({MetaKey(kWatermarkName), NumberText(watermark.value())});
-  return entries;
+  return MakeBookkeeping(watermark, flush_mark_, clients_, tables_.Records());
 }
 
 absl::Status Shard::RestoreMeta(std::string_view name, std::string_view value) {
@@ -69,6 +49,13 @@ absl::Status Shard::RestoreMeta(std::string_view name, std::string_view value) {
     ASSIGN_OR_RETURN(const TableRecord record, DecodeControl<TableRecord>(BytesOf(value)));
     RETURN_IF_ERROR(Validate(record.spec));
     tables_.Create(record);
+    return absl::OkStatus();
+  }
+  if (name == kRowsLsnName && value.size() == sizeof(uint64_t)) {
+    uint64_t lsn = 0;
+    std::memcpy(&lsn, value.data(), sizeof(lsn));
+    highest_row_lsn_ = std::max(highest_row_lsn_, Lsn(lsn));
+    knows_rows_lsn_ = true;
     return absl::OkStatus();
   }
   if (name == kWatermarkName && value.size() == sizeof(uint64_t)) {

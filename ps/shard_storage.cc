@@ -1,6 +1,7 @@
 #include "ps/shard_storage.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "common/refusal.h"
@@ -43,11 +44,12 @@ absl::Status Publish(const CheckpointJob& job, const DiskTier& disk, const LogFi
 }  // namespace
 
 absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
-                                              const ShardIdentity& identity) {
+                                              const ShardIdentity& identity,
+                                              std::shared_ptr<DiskCache> cache) {
   ShardStorage storage;
   ASSIGN_OR_RETURN(storage.dir, DataDir::Open(path, identity));
   storage.identity = storage.dir->identity();
-  ASSIGN_OR_RETURN(storage.disk, OpenRocksDiskTier(storage.dir->rows_path()));
+  ASSIGN_OR_RETURN(storage.disk, OpenRocksDiskTier(storage.dir->rows_path(), std::move(cache)));
   ASSIGN_OR_RETURN(storage.files, OpenPosixLogFiles(storage.dir->log_path()));
   return storage;
 }
@@ -61,13 +63,15 @@ absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, 
       }));
   RestoreProgress progress;
   RETURN_IF_ERROR(LoadRows(options, *storage->disk, shard, &progress));
-  ASSIGN_OR_RETURN(storage->log, ReplayLog(options, storage->files.get(), shard, &progress));
+  ASSIGN_OR_RETURN(storage->log,
+                   ReplayLog(options, storage->files.get(), storage->disk.get(), shard, &progress));
   shard->Started(storage->log->next_lsn(), storage->log->size_bytes());
   progress.phase = RestoreProgress::Phase::kDone;
   progress.fraction = 1;
   if (options.observe) options.observe(progress);
-  *found = StrCat(progress.rows, " rows, ", progress.records, " log records above ",
-                  shard->watermark().value());
+  *found =
+      StrCat(progress.rows, progress.rows_left ? " rows (there are more on disk), " : " rows, ",
+             progress.records, " log records above ", shard->watermark().value());
   if (!storage->log->cut_message().empty()) {
     *found = StrCat(*found, "; ", storage->log->cut_message());
   }
@@ -84,7 +88,35 @@ LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
 }
 
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
-  return Detached(disk->Ingest(job.entries->Sorted()));
+  if (job.rows_lsn != Lsn(0)) {
+    // In a file of its own: its key lies behind all rows, and files of rows are not to overlap.
+    const DiskEntry rows_lsn = RowsLsnEntry(job.rows_lsn);
+    const DiskEntryView view{rows_lsn.key, rows_lsn.value};
+    RETURN_IF_ERROR(Detached(disk->Ingest({&view, 1})));
+  }
+  const std::vector<DiskEntryView> entries = job.entries->Sorted();
+  const std::string meta_begin = MetaBegin();
+  const auto meta = std::lower_bound(
+      entries.begin(), entries.end(), meta_begin,
+      [](const DiskEntryView& entry, std::string_view key) { return entry.key < key; });
+  const std::span<const DiskEntryView> rows(entries.begin(), meta);
+  // A file with both would reach over all slots behind its rows, and every other file with it.
+  if (meta != entries.end()) {
+    RETURN_IF_ERROR(Detached(disk->Ingest(std::span<const DiskEntryView>(meta, entries.end()))));
+  }
+  return rows.empty() ? absl::OkStatus() : Detached(disk->Ingest(rows));
+}
+
+ReadOutcome RunReadJob(const ReadJob& job, const DiskTier* disk) {
+  ReadOutcome outcome;
+  outcome.id = job.id;
+  auto values = disk->Read(job.keys);
+  if (values.ok()) {
+    outcome.values = *std::move(values);
+  } else {
+    outcome.status = Detached(values.status());
+  }
+  return outcome;
 }
 
 CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk,

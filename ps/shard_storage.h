@@ -17,6 +17,8 @@
 
 namespace rowhouse {
 
+class DiskCache;
+
 struct ShardStorage {
   std::unique_ptr<DataDir> dir;  // null where storage is in memory
   ShardIdentity identity;        // as found in the directory
@@ -26,17 +28,21 @@ struct ShardStorage {
 };
 
 // RocksDB and POSIX files below `path`. Errors: see data_dir.h; each names the path.
+// `cache`: see rocks_disk_tier.h.
 absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
-                                              const ShardIdentity& identity);
+                                              const ShardIdentity& identity,
+                                              std::shared_ptr<DiskCache> cache = nullptr);
 
 // Fills `shard` with what is stored: bookkeeping, rows, then the log above the watermark; opens the
 // log for writing. `found` gets a line of what was read, for the server's log.
 absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, Shard* shard,
                           std::string* found);
 
-// Carries out jobs (effects.h). Threading: each one at a time; of different kinds at once.
+// Carries out jobs (effects.h). Threading: each one at a time, but RunReadJob from any number of
+// threads; of different kinds at once.
 LogOutcome RunLogJob(const LogJob& job, PushLog* log);
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk);
+ReadOutcome RunReadJob(const ReadJob& job, const DiskTier* disk);
 // The image of an attempt is named by its number, as 16 hex digits.
 CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk, const LogFiles& files);
 

@@ -52,4 +52,10 @@ TableRows* TableSet::Find(TableId id) const {
   return found == by_id_.end() ? nullptr : found->second;
 }
 
+std::vector<TableRecord> TableSet::Records() const {
+  std::vector<TableRecord> records;
+  for (const auto& table : tables_) records.push_back({table->spec(), table->generation()});
+  return records;
+}
+
 }  // namespace rowhouse

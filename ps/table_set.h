@@ -46,6 +46,9 @@ class TableSet {
   // nullptr where absent.
   TableRows* Find(TableId id) const;
 
+  // The records that make these tables, in order of creation.
+  std::vector<TableRecord> Records() const;
+
   // In order of creation.
   const std::vector<std::unique_ptr<TableRows>>& all() const { return tables_; }
 

@@ -58,8 +58,8 @@ absl::Status CheckNotForeign(const std::string& path) {
 }
 
 // flock belongs to the open file, so a second Open in one process is refused as well.
-absl::StatusOr<UniqueFd> TakeLock(const std::string& path) {
-  ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(LockPath(path), O_RDWR | O_CREAT, "write"));
+absl::StatusOr<UniqueFd> TakeLock(const std::string& path, int flags = O_RDWR | O_CREAT) {
+  ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(LockPath(path), flags, "open"));
   if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
   if (errno != EWOULDBLOCK) return PosixError("lock", LockPath(path));
   return absl::FailedPreconditionError(
@@ -114,20 +114,23 @@ absl::Status CheckIdentity(const ShardIdentity& found, const ShardIdentity& want
                    "run the Rowhouse that made it, or choose another directory");
 }
 
+absl::StatusOr<ShardIdentity> LoadIdentity(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadIdentity(path));
+  absl::StatusOr<ShardIdentity> found = DecodeIdentity(text);
+  if (found.ok()) return found;
+  return absl::Status(found.status().code(),
+                      StrCat("file IDENTITY: ", found.status().message(),
+                             "; restore it from a backup, or choose another directory"));
+}
+
 absl::StatusOr<ShardIdentity> LoadOrCreate(const std::string& path, const ShardIdentity& wanted) {
   ASSIGN_OR_RETURN(const bool has_identity, HasIdentity(path));
   if (!has_identity) {
     RETURN_IF_ERROR(WriteIdentity(path, wanted));
     return wanted;
   }
-  ASSIGN_OR_RETURN(const std::string text, ReadIdentity(path));
-  absl::StatusOr<ShardIdentity> found = DecodeIdentity(text);
-  if (!found.ok()) {
-    return absl::Status(found.status().code(),
-                        StrCat("file IDENTITY: ", found.status().message(),
-                               "; restore it from a backup, or choose another directory"));
-  }
-  RETURN_IF_ERROR(CheckIdentity(*found, wanted));
+  ASSIGN_OR_RETURN(const ShardIdentity found, LoadIdentity(path));
+  RETURN_IF_ERROR(CheckIdentity(found, wanted));
   return found;
 }
 
@@ -145,6 +148,21 @@ absl::StatusOr<Opened> OpenParts(const std::string& path, const ShardIdentity& w
   return Opened{std::move(lock), identity};
 }
 
+// Where there is no lock file, as in a copy of a directory, there is no server either.
+absl::StatusOr<Opened> OpenExistingParts(const std::string& path) {
+  ASSIGN_OR_RETURN(const bool has_identity, HasIdentity(path));
+  if (!has_identity) {
+    return absl::NotFoundError(
+        "there is no such directory, or it has no IDENTITY file and is not Rowhouse's");
+  }
+  UniqueFd lock;
+  if (access(LockPath(path).c_str(), F_OK) == 0) {
+    ASSIGN_OR_RETURN(lock, TakeLock(path, O_RDONLY));
+  }
+  ASSIGN_OR_RETURN(const ShardIdentity identity, LoadIdentity(path));
+  return Opened{std::move(lock), identity};
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path,
@@ -154,6 +172,19 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path,
   return std::unique_ptr<DataDir>(new DataDir(path, opened->identity, opened->lock.Release()));
 }
 
-DataDir::~DataDir() { close(lock_fd_); }
+absl::StatusOr<std::unique_ptr<DataDir>> DataDir::OpenExisting(const std::string& path) {
+  absl::StatusOr<Opened> opened = OpenExistingParts(path);
+  if (!opened.ok()) return About(path, opened.status());
+  return std::unique_ptr<DataDir>(new DataDir(path, opened->identity, opened->lock.Release()));
+}
+
+absl::Status WriteDataDirIdentity(const std::string& path, const ShardIdentity& identity) {
+  const absl::Status status = WriteIdentity(path, identity);
+  return status.ok() ? status : About(path, status);
+}
+
+DataDir::~DataDir() {
+  if (lock_fd_ >= 0) close(lock_fd_);
+}
 
 }  // namespace rowhouse

@@ -29,12 +29,19 @@ struct ShardIdentity {
   bool operator==(const ShardIdentity&) const = default;
 };
 
+// Writes the IDENTITY of a directory that was filled by other means, the last step of making it
+// one. Everything else in it must be durable by then.
+absl::Status WriteDataDirIdentity(const std::string& path, const ShardIdentity& identity);
+
 class DataDir {
  public:
   // Creates the directory and its IDENTITY where there is none. `identity.timeline` counts only
   // then; an existing directory keeps its own, found in identity() afterwards.
   static absl::StatusOr<std::unique_ptr<DataDir>> Open(const std::string& path,
                                                        const ShardIdentity& identity);
+  // A directory that must be there: takes the lock, and changes nothing. Errors: NotFound; DataLoss
+  // for a damaged IDENTITY.
+  static absl::StatusOr<std::unique_ptr<DataDir>> OpenExisting(const std::string& path);
   ~DataDir();
   DataDir(const DataDir&) = delete;
   DataDir& operator=(const DataDir&) = delete;

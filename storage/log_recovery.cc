@@ -5,14 +5,12 @@
 
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/damage_advice.h"
 #include "storage/push_log_format.h"
 #include "storage/segment_reader.h"
 
 namespace rowhouse {
 namespace {
-
-constexpr std::string_view kAdvice =
-    "Restore the data directory from a backup or checkpoint, and check the disk";
 
 Lsn After(Lsn lsn, uint64_t count = 1) { return Lsn(lsn.value() + count); }
 uint64_t Before(Lsn lsn) { return lsn.value() - 1; }
@@ -95,7 +93,7 @@ class Recovery {
       return absl::DataLossError(StrCat(where,
                                         ". The segment had been synced before the next one was "
                                         "begun, so this is damage, not a torn tail. ",
-                                        kAdvice));
+                                        kDamageAdvice));
     }
     ASSIGN_OR_RETURN(const TailSurvey tail, reader.SurveyTail(reader.offset(), out_.next_lsn));
     synced_ = std::max(synced_, tail.synced_lsn);
@@ -105,7 +103,7 @@ class Recovery {
                  ". Everything up to LSN ", synced_.value(),
                  " is known to have been synced, so this is damage, not a torn "
                  "tail. ",
-                 kAdvice));
+                 kDamageAdvice));
     }
     out_.cut_message = StrCat(
         where, ". Nothing from LSN ", out_.next_lsn.value(),
@@ -120,12 +118,12 @@ class Recovery {
       return absl::DataLossError(StrCat("push log: ", files_.Describe(segment.name),
                                         ", offset 0: begins with LSN ", segment.first_lsn.value(),
                                         ", but the segment before it reaches LSN ", Before(first),
-                                        ". ", kAdvice));
+                                        ". ", kDamageAdvice));
     }
     return absl::DataLossError(StrCat("push log: ", files_.Describe(segment.name),
                                       ", offset 0: the records from LSN ", first.value(), " to ",
                                       Before(segment.first_lsn),
-                                      ", which must precede it, are missing. ", kAdvice));
+                                      ", which must precede it, are missing. ", kDamageAdvice));
   }
 
   absl::Status EndsTooEarly() const {
@@ -135,7 +133,7 @@ class Recovery {
             : StrCat(files_.Describe(out_.segments.back().name), ", offset ", out_.tail_bytes,
                      ": the log ends with LSN ", Before(out_.next_lsn));
     return absl::DataLossError(StrCat("push log: ", where, ", but LSN ", synced_.value(),
-                                      " is known to have been synced. ", kAdvice));
+                                      " is known to have been synced. ", kDamageAdvice));
   }
 
   const LogFiles& files_;

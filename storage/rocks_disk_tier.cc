@@ -1,5 +1,6 @@
 #include "storage/rocks_disk_tier.h"
 
+#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
@@ -15,29 +16,50 @@
 
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/damage_advice.h"
 #include "storage/disk_entries.h"
+#include "storage/posix_file.h"
+#include "storage/rocks_disk_tier_internal.h"
 #include "storage/rocks_full_disk.h"
 
 namespace rowhouse {
+
+class DiskCache {
+ public:
+  std::shared_ptr<rocksdb::Cache> blocks;
+};
+
 namespace {
 
 namespace fs = std::filesystem;
 
-rocksdb::BlockBasedTableOptions TableOptions() {
+rocksdb::BlockBasedTableOptions TableOptions(const DiskCache* cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = 32 << 10;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  if (cache == nullptr) return table;
+  table.block_cache = cache->blocks;
+  table.block_size = 8 << 10;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
   return table;
 }
 
-rocksdb::Options DbOptions() {
+rocksdb::Options DbOptions(const RocksHooks& hooks, const DiskCache* cache) {
   rocksdb::Options options;
+  if (hooks.env != nullptr) options.env = hooks.env;
+  options.statistics = hooks.statistics;
   options.create_if_missing = true;
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
+  // Levels between the first and the last come into being only as the data grows: a small database
+  // is one level of files that follow each other, not five copies of it.
+  options.level_compaction_dynamic_level_bytes = true;
   options.info_log = MakeRocksLogger();
   return options;
 }
@@ -53,10 +75,9 @@ absl::StatusCode CodeOf(const rocksdb::Status& status) {
   return absl::StatusCode::kInternal;
 }
 
-std::string_view AdviceFor(const rocksdb::Status& status) {
+std::string AdviceFor(const rocksdb::Status& status) {
   if (status.IsCorruption()) {
-    return "; the files are damaged: restore the data directory from a backup or checkpoint, and "
-           "check the disk";
+    return StrCat("; the files are damaged. ", kDamageAdvice);
   }
   if (IsFullDisk(status)) return "; free space on that disk";
   if (status.IsIOError()) {
@@ -86,10 +107,9 @@ absl::Status CheckNotHeadless(const std::string& path) {
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     if (name.ends_with(".sst") || name.starts_with("MANIFEST-")) {
-      return absl::DataLossError(
-          StrCat("disk tier: ", path, " holds ", name,
-                 " but no file CURRENT: the database is damaged. Restore the "
-                 "data directory from a backup or checkpoint"));
+      return absl::DataLossError(StrCat("disk tier: ", path, " holds ", name,
+                                        " but no file CURRENT: the database is damaged. ",
+                                        kDamageAdvice));
     }
   }
   return absl::OkStatus();
@@ -159,7 +179,6 @@ class RocksDiskTier final : public DiskTier {
     const rocksdb::Slice upper = ToSlice(end);
     rocksdb::ReadOptions options;
     options.fill_cache = false;  // a scan reads everything once
-    options.readahead_size = 2 << 20;
     if (!end.empty()) options.iterate_upper_bound = &upper;
     const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
     for (at->Seek(ToSlice(begin)); at->Valid(); at->Next()) {
@@ -250,29 +269,54 @@ class RocksDiskTier final : public DiskTier {
   std::atomic<uint64_t> next_file_ = 1;
 };
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenReadOnly(const std::string& path) {
-  rocksdb::Options options = DbOptions();
+absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenReadOnly(const std::string& path) {
+  rocksdb::Options options = DbOptions(RocksHooks(), nullptr);
   options.create_if_missing = false;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
-  return std::make_unique<RocksDiskTier>(path, "", nullptr, std::unique_ptr<rocksdb::DB>(db));
+  return std::unique_ptr<rocksdb::DB>(db);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
-  return OpenReadOnly(path);
+  ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> db, OpenReadOnly(path));
+  return std::make_unique<RocksDiskTier>(path, "", nullptr, std::move(db));
 }
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path) {
+absl::Status VerifyRocksFiles(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<rocksdb::DB> db, OpenReadOnly(path));
+  rocksdb::ReadOptions options;
+  options.readahead_size = 2 << 20;
+  const rocksdb::Status status = db->VerifyChecksum(options);
+  return status.ok() ? absl::OkStatus() : RocksError("verify", path, status);
+}
+
+// Not a strict limit: a strict one makes reads fail where the blocks in use fill it. What may go
+// beyond are the blocks of reads under way.
+std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes) {
+  rocksdb::LRUCacheOptions options;
+  options.capacity = bytes;
+  options.high_pri_pool_ratio = 0.5;
+  auto cache = std::make_shared<DiskCache>();
+  cache->blocks = rocksdb::NewLRUCache(options);
+  return cache;
+}
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
+                                                            std::shared_ptr<DiskCache> cache) {
+  return OpenRocksDiskTier(path, RocksHooks(), std::move(cache));
+}
+
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
+                                                            const RocksHooks& hooks,
+                                                            std::shared_ptr<DiskCache> cache) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
   const std::string incoming = path + ".incoming";
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) return FileError("create", path, error);
-  rocksdb::Options options = DbOptions();
+  RETURN_IF_ERROR(CreateDirectories(path));  // durable, or a power cut could take all rows with it
+  rocksdb::Options options = DbOptions(hooks, cache.get());
   std::unique_ptr<rocksdb::Env> env = SurviveFullDisk(&options);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
@@ -281,6 +325,7 @@ absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& p
                                               std::unique_ptr<rocksdb::DB>(db));
   // Only now: the open database's lock keeps others out.
   RETURN_IF_ERROR(MakeEmpty(incoming));
+  std::error_code error;
   fs::remove_all(path + ".frozen", error);
   if (error) return FileError("remove", path + ".frozen", error);
   return tier;

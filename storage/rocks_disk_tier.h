@@ -9,6 +9,7 @@
 //   files have lost their CURRENT file.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -17,11 +18,25 @@
 
 namespace rowhouse {
 
+// A block cache that several databases share; keeps RocksDB's memory for reads within bounds.
+class DiskCache;
+std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes);
+
 // Opens or creates the database in folder `path`. Files on their way into it are made in
 // `path`.incoming, images in `path`.frozen; what an earlier process left in either is removed.
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path);
+//
+// With a `cache` everything that RocksDB keeps in memory for reading is in it: blocks, and the
+// partitions of indexes and filters, read and dropped like blocks. New files then have blocks of
+// 8 KB, for rows that are read one by one. Without one, indexes and filters stay in memory whole.
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(
+    const std::string& path, std::shared_ptr<DiskCache> cache = nullptr);
 
-// For reading alone; several processes may. Ingest and Freeze are refused.
+// An existing database, for reading alone; several processes may. Nothing in the folder changes;
+// Ingest and Freeze are refused.
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path);
+
+// Reads every block of every file, also those whose rows are no longer current, and compares
+// checksums. Changes nothing.
+absl::Status VerifyRocksFiles(const std::string& path);
 
 }  // namespace rowhouse

@@ -39,8 +39,9 @@ class Batcher {
     return absl::OkStatus();
   }
 
-  RowBatch Take() {
+  RowBatch Take(uint32_t from_slot) {
     batch_.table = table_.id;
+    batch_.from_slot = from_slot;
     return std::exchange(batch_, {});
   }
 
@@ -72,11 +73,11 @@ absl::Status ScanRows(const DiskTier& disk, SlotRange slots, std::span<const Sto
     batcher = BatcherOf(batchers, batcher, key.table);
     if (batcher == nullptr || batcher->table().generation != generation) return absl::OkStatus();
     RETURN_IF_ERROR(batcher->Add(key.key, value));
-    return batcher->full() ? take(batcher->Take()) : absl::OkStatus();
+    return batcher->full() ? take(batcher->Take(slots.first)) : absl::OkStatus();
   };
   RETURN_IF_ERROR(disk.Scan(SlotBegin(slots.first), SlotBegin(slots.end), visit));
   for (Batcher& open : batchers) {
-    if (!open.empty()) RETURN_IF_ERROR(take(open.Take()));
+    if (!open.empty()) RETURN_IF_ERROR(take(open.Take(slots.first)));
   }
   return absl::OkStatus();
 }

@@ -28,6 +28,7 @@ struct StoredTable {
 
 struct RowBatch {
   TableId table;
+  uint32_t from_slot = 0;  // no later batch of the scan has rows of slots below it
   std::vector<Key> keys;
   std::vector<std::byte> values;  // per key as TableRows::Load wants them
   Lsn highest_lsn;

@@ -6,6 +6,7 @@
 #include "common/slot_map.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/damage_advice.h"
 
 namespace rowhouse {
 namespace {
@@ -47,8 +48,8 @@ T ReadRaw(std::string_view bytes, size_t offset) {
 absl::Status CheckValueHeader(std::string_view value) {
   if (value.size() < kValueHeaderBytes) {
     return absl::DataLossError(StrCat("stored row of ", value.size(), " bytes; a row has at least ",
-                                      kValueHeaderBytes,
-                                      ": the disk tier is damaged, restore it from a backup"));
+                                      kValueHeaderBytes, ": the disk tier is damaged. ",
+                                      kDamageAdvice));
   }
   const auto format = ReadRaw<uint32_t>(value, 0);
   if (format == kRowFormat) return absl::OkStatus();
@@ -58,8 +59,8 @@ absl::Status CheckValueHeader(std::string_view value) {
                                            ": run the newer Rowhouse that wrote it"));
   }
   return absl::DataLossError(StrCat("stored row of format ", format,
-                                    ", which never existed: the disk tier is damaged, restore it "
-                                    "from a backup"));
+                                    ", which never existed: the disk tier is damaged. ",
+                                    kDamageAdvice));
 }
 
 // key: [kRowKeyBytes]
@@ -148,6 +149,12 @@ absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byt
   ASSIGN_OR_RETURN(const std::span<const std::byte> bytes, LoadValue(value, layout));
   PutLoadValue(bytes.data(), layout, row);
   return absl::OkStatus();
+}
+
+DiskEntry RowsLsnEntry(Lsn lsn) {
+  DiskEntry entry{MetaKey(kRowsLsnName), std::string(sizeof(lsn), '\0')};
+  PutRaw(lsn.value(), entry.value.data());
+  return entry;
 }
 
 std::string MetaKey(std::string_view name) { return StrCat(kMetaPrefix, name); }

@@ -39,6 +39,9 @@ absl::StatusOr<Generation> RowGeneration(std::string_view value);
 // (named).
 absl::Status DecodeRow(std::string_view value, const RowLayout& layout, std::byte* row);
 
+// Bookkeeping that goes ahead of a file of rows: none on disk has an LSN above `lsn`.
+inline constexpr std::string_view kRowsLsnName = "rows_lsn";
+DiskEntry RowsLsnEntry(Lsn lsn);
 // What TableRows::Load takes of a stored value: lsn, weights and state. Errors: as DecodeRow.
 absl::StatusOr<std::span<const std::byte>> LoadValue(std::string_view value,
                                                      const RowLayout& layout);

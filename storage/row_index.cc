@@ -19,6 +19,7 @@ constexpr uint32_t kBucketsMax = 2048;
 constexpr size_t kDirectoryEntriesPerPartMax = 16;  // 2 to 4 where fingerprints are even
 constexpr size_t kChunkKeys = 64;
 constexpr uint32_t kNoEntry = kEntriesPerBucket;
+constexpr uint8_t kPassedMax = 255;
 
 // Fewer than 2^24 parts, so that these bits never choose the part too.
 constexpr int kHomeBit = 24;
@@ -34,7 +35,7 @@ uint32_t HomeOf(uint64_t fingerprint) { return static_cast<uint32_t>(fingerprint
 }  // namespace
 
 struct alignas(64) RowIndex::Bucket {
-  std::array<uint8_t, 16> tags;  // the last four belong to no entry
+  std::array<uint8_t, 16> tags;  // the last four belong to no entry; of them one counts
   std::array<uint32_t, kEntriesPerBucket> numbers;
 
   // Bit i is set where entry i has this tag.
@@ -47,6 +48,19 @@ struct alignas(64) RowIndex::Bucket {
     const uint32_t free = Matches(0);
     return free == 0 ? kNoEntry : static_cast<uint32_t>(std::countr_zero(free));
   }
+
+  // Entries that found this bucket full and lie behind it. A counter that has reached its end stays
+  // there, which costs searches a bucket more and loses nothing.
+  uint8_t passed() const { return tags[kEntriesPerBucket]; }
+  void AddPassed() { tags[kEntriesPerBucket] += passed() != kPassedMax; }
+  void RemovePassed() { tags[kEntriesPerBucket] -= passed() != kPassedMax; }
+};
+
+// Where an entry is; no bucket where there is none.
+struct RowIndex::Place {
+  Part* part = nullptr;
+  Bucket* bucket = nullptr;
+  uint32_t entry = 0;
 };
 
 struct RowIndex::Part {
@@ -61,12 +75,21 @@ struct RowIndex::Part {
     uint32_t at = HomeOf(fingerprint) & mask;
     uint32_t entry = buckets[at].FirstFree();
     while (entry == kNoEntry) {
+      buckets[at].AddPassed();
       at = (at + 1) & mask;
       entry = buckets[at].FirstFree();
     }
     buckets[at].tags[entry] = TagOf(fingerprint);
     buckets[at].numbers[entry] = number;
     ++count;
+  }
+
+  void Remove(uint64_t fingerprint, Bucket* bucket, uint32_t entry) {
+    for (uint32_t at = HomeOf(fingerprint) & mask; &buckets[at] != bucket; at = (at + 1) & mask) {
+      buckets[at].RemovePassed();
+    }
+    bucket->tags[entry] = 0;
+    --count;
   }
 
   std::unique_ptr<Bucket[]> buckets;
@@ -79,6 +102,7 @@ RowIndex::RowIndex(TableId table, RowSlabs* slabs) : table_(table), slabs_(slabs
   static_assert(sizeof(Bucket) == 64);
   parts_.push_back(std::make_unique<Part>(1, 0));
   directory_.push_back(parts_.front().get());
+  bucket_count_ = 1;
 }
 
 RowIndex::~RowIndex() = default;
@@ -105,17 +129,26 @@ ROWHOUSE_PREFETCHES void RowIndex::PrefetchRows(std::span<const uint64_t> finger
   }
 }
 
-std::byte* RowIndex::FindOne(uint64_t fingerprint, Key key) const {
-  const Part& part = PartOf(fingerprint);
+inline RowIndex::Place RowIndex::Locate(uint64_t fingerprint, Key key) const {
+  Part& part = PartOf(fingerprint);
   const uint8_t tag = TagOf(fingerprint);
-  for (uint32_t at = HomeOf(fingerprint) & part.mask;; at = (at + 1) & part.mask) {
-    const Bucket& bucket = part.buckets[at];
+  uint32_t at = HomeOf(fingerprint) & part.mask;
+  for (uint32_t seen = 0; seen <= part.mask; ++seen, at = (at + 1) & part.mask) {
+    Bucket& bucket = part.buckets[at];
     for (uint32_t matches = bucket.Matches(tag); matches != 0; matches &= matches - 1) {
-      std::byte* const row = slabs_->Row(bucket.numbers[std::countr_zero(matches)]);
-      if (RowLayout::Header(row).key == key) return row;
+      const auto entry = static_cast<uint32_t>(std::countr_zero(matches));
+      if (RowLayout::Header(slabs_->Row(bucket.numbers[entry])).key == key) {
+        return {&part, &bucket, entry};
+      }
     }
-    if (bucket.FirstFree() != kNoEntry) return nullptr;
+    if (bucket.passed() == 0) break;
   }
+  return {};
+}
+
+std::byte* RowIndex::FindOne(uint64_t fingerprint, Key key) const {
+  const Place place = Locate(fingerprint, key);
+  return place.bucket == nullptr ? nullptr : slabs_->Row(place.bucket->numbers[place.entry]);
 }
 
 void RowIndex::Find(std::span<const Key> keys, std::span<std::byte*> rows) const {
@@ -149,6 +182,18 @@ void RowIndex::FindOrInsert(std::span<const Key> keys, std::span<std::byte*> row
       created.push_back(static_cast<uint32_t>(first + i));
     }
   }
+}
+
+std::byte* RowIndex::Insert(Key key) { return Insert(Fingerprint(table_, key), key); }
+
+std::byte* RowIndex::Erase(Key key) {
+  const uint64_t fingerprint = Fingerprint(table_, key);
+  const Place place = Locate(fingerprint, key);
+  CHECK(place.bucket != nullptr) << "no row of key " << key;
+  const uint32_t number = place.bucket->numbers[place.entry];
+  place.part->Remove(fingerprint, place.bucket, place.entry);
+  slabs_->Free(number);
+  return slabs_->Row(number);
 }
 
 std::byte* RowIndex::Insert(uint64_t fingerprint, Key key) {
@@ -200,6 +245,7 @@ void RowIndex::ForEach(const Part& part, Take take) const {
 void RowIndex::Grow(Part& part) {
   Part grown(part.bucket_count() * 2, part.bits);
   ForEach(part, [&](uint64_t fingerprint, uint32_t number) { grown.Add(fingerprint, number); });
+  bucket_count_ += part.bucket_count();
   part = std::move(grown);
 }
 
@@ -217,13 +263,13 @@ void RowIndex::Split(uint64_t fingerprint) {
   const size_t first_high = (fingerprint & (step / 2 - 1)) | step / 2;
   for (size_t i = first_high; i < directory_.size(); i += step) directory_[i] = high.get();
   old = std::move(low);
+  bucket_count_ += high->bucket_count();
   parts_.push_back(std::move(high));
 }
 
 uint64_t RowIndex::resident_bytes() const {
-  uint64_t bytes = directory_.capacity() * sizeof(Part*);
-  for (const auto& part : parts_) bytes += sizeof(Part) + part->bucket_count() * sizeof(Bucket);
-  return bytes;
+  return directory_.capacity() * sizeof(Part*) + parts_.size() * sizeof(Part) +
+         bucket_count_ * sizeof(Bucket);
 }
 
 }  // namespace rowhouse

@@ -5,6 +5,9 @@
 // entries of one part. Within a part an entry's home is a bucket of one cache line, chosen by
 // middle bits; the top bits, which say what shard owns the key, decide nothing here. A bucket has
 // twelve entries of a row number and a tag byte, so that rows of other keys are hardly ever read.
+// Where a bucket is full, an entry lies in one behind it, and each bucket that it passed over
+// counts it: a search goes on only where something passed, and an erased entry leaves nothing
+// behind.
 //
 // Threading: one shard, one thread.
 // Cost: about 9 bytes a row. A batch touches the bucket and the row of each key once, both
@@ -36,16 +39,22 @@ class RowIndex {
   // created: the positions in `keys` that got a new row, appended.
   void FindOrInsert(std::span<const Key> keys, std::span<std::byte*> rows,
                     std::vector<uint32_t>& created);
+  // Takes a new row for `key` and writes the key into it. REQUIRES: the key is absent.
+  std::byte* Insert(Key key);
+  // Gives the row of `key` back to the slabs and returns it. REQUIRES: the key is present.
+  std::byte* Erase(Key key);
 
   uint64_t resident_bytes() const;
 
  private:
   struct Bucket;
   struct Part;
+  struct Place;
 
   Part& PartOf(uint64_t fingerprint) const;
   void PrefetchBuckets(std::span<const Key> keys, std::span<uint64_t> fingerprints) const;
   void PrefetchRows(std::span<const uint64_t> fingerprints) const;
+  Place Locate(uint64_t fingerprint, Key key) const;
   std::byte* FindOne(uint64_t fingerprint, Key key) const;
   std::byte* Insert(uint64_t fingerprint, Key key);
   void MakeRoom(uint64_t fingerprint);
@@ -60,6 +69,7 @@ class RowIndex {
   RowSlabs* const slabs_;
   std::vector<std::unique_ptr<Part>> parts_;
   std::vector<Part*> directory_;  // [2^bits], by the low bits of the fingerprint
+  uint64_t bucket_count_ = 0;     // over all parts
 };
 
 }  // namespace rowhouse

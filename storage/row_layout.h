@@ -22,6 +22,16 @@ static_assert(sizeof(RowHeader) == 24);
 
 inline constexpr uint32_t kRowDirty = 1u << 0;       // newer than what the disk tier holds
 inline constexpr uint32_t kRowReferenced = 1u << 1;  // touched since the eviction hand last passed
+inline constexpr uint32_t kRowFree = 1u << 2;        // erased; the memory waits for its next row
+
+// Which file of a flush last took the row along, 0: none. While that file is under way the row must
+// stay, though it is clean: the disk does not have it yet.
+inline constexpr uint32_t kRowFileShift = 8;
+inline constexpr uint32_t kRowFileMask = 0xffu << kRowFileShift;
+// The pin that last needed the row (ps/residency.h), cut to 16 bits.
+inline constexpr uint32_t kRowPinShift = 16;
+inline constexpr uint32_t kRowPinCount = 1u << 16;
+inline constexpr uint32_t kRowPinMask = (kRowPinCount - 1) << kRowPinShift;
 
 class RowLayout {
  public:

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <limits>
 #include <new>
 
@@ -51,10 +52,23 @@ RowSlabs::~RowSlabs() {
 }
 
 uint32_t RowSlabs::Allocate() {
+  if (free_count_ > 0) {
+    const uint32_t number = first_free_;
+    std::memcpy(&first_free_, Row(number), sizeof(first_free_));
+    --free_count_;
+    return number;
+  }
   // The last number stays free: it can mean "none".
-  CHECK_LT(row_count_, std::numeric_limits<uint32_t>::max()) << "a table's rows on one shard";
-  if (row_count_ == uint64_t{slabs_.size()} << slab_shift_) AddSlab();
-  return row_count_++;
+  CHECK_LT(row_number_end_, std::numeric_limits<uint32_t>::max()) << "a table's rows on one shard";
+  if (row_number_end_ == uint64_t{slabs_.size()} << slab_shift_) AddSlab();
+  return row_number_end_++;
+}
+
+void RowSlabs::Free(uint32_t number) {
+  CHECK_LT(number, row_number_end_);
+  std::memcpy(Row(number), &first_free_, sizeof(first_free_));
+  first_free_ = number;
+  ++free_count_;
 }
 
 void RowSlabs::AddSlab() {
@@ -68,7 +82,7 @@ void RowSlabs::AddSlab() {
 uint64_t RowSlabs::resident_bytes() const {
   if (slabs_.empty()) return 0;
   const uint64_t full = slabs_.size() - 1;
-  const uint64_t rows_in_last = row_count_ - (full << slab_shift_);
+  const uint64_t rows_in_last = row_number_end_ - (full << slab_shift_);
   const size_t page_bytes = full == 0 ? kPageBytes : kHugePageBytes;
   return full * slab_bytes_ +
          std::min<uint64_t>(slab_bytes_, RoundUp(rows_in_last * stride_bytes_, page_bytes));

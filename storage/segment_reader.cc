@@ -7,6 +7,7 @@
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "common/wire/frame.h"
+#include "storage/damage_advice.h"
 
 namespace rowhouse {
 namespace {
@@ -115,9 +116,8 @@ absl::StatusOr<SegmentStep> SegmentReader::ReadBatch(Lsn next_lsn) {
   if (batch->first_lsn != next_lsn) {
     return absl::DataLossError(StrCat("push log: ", window_.Describe(), ", offset ", offset_,
                                       ": a batch begins with LSN ", batch->first_lsn.value(),
-                                      " where LSN ", next_lsn.value(),
-                                      " must follow. Restore the data directory from a backup or "
-                                      "checkpoint"));
+                                      " where LSN ", next_lsn.value(), " must follow. ",
+                                      kDamageAdvice));
   }
   if (batch->batch_bytes > window_.size_bytes() - offset_) {
     return DamageAt(offset_, "the file ends within a batch");

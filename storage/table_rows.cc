@@ -20,6 +20,7 @@ constexpr size_t kChunkKeys = 64;
 constexpr size_t kCacheLineBytes = 64;
 constexpr size_t kPrefetchBytesMax = 1024;  // beyond it the hardware has seen the pattern
 constexpr size_t kRowsAhead = 4;
+constexpr uint64_t kHeadersAhead = 8;
 
 uint32_t StateFloats(const TableSpec& spec) {
   CHECK(spec.optimizer == OptimizerKind::kAdagrad);
@@ -69,6 +70,23 @@ void TableRows::FindOrCreate(std::span<const Key> keys, std::span<std::byte*> ro
   }
 }
 
+uint64_t TableRows::used_bytes() const {
+  return row_count() * layout_.stride_bytes() + index_->resident_bytes();
+}
+
+std::byte* TableRows::Insert(Key key) {
+  std::byte* const row = index_->Insert(key);
+  RowLayout::Header(row) = {key, Lsn(0), generation_, 0};
+  return row;
+}
+
+void TableRows::Erase(std::byte* row) {
+  RowHeader& header = RowLayout::Header(row);
+  CHECK_EQ(header.flags & kRowDirty, 0u) << "key " << header.key;
+  CHECK_EQ(index_->Erase(header.key), row);
+  header.flags = kRowFree;
+}
+
 // No initial values: every byte of a new row is written here.
 void TableRows::Load(std::span<const Key> keys, std::span<const std::byte> values) {
   const size_t value_bytes = sizeof(Lsn) + layout_.value_bytes();
@@ -110,11 +128,14 @@ uint64_t TableRows::Visit(uint64_t first, uint64_t rows_max,
   if (first >= end) return end;
   const uint64_t stop = first + std::min(rows_max, end - first);
   for (uint64_t number = first; number < stop; ++number) {
-    visit(slabs_->Row(static_cast<uint32_t>(number)));
+    __builtin_prefetch(
+        slabs_->Row(static_cast<uint32_t>(std::min(number + kHeadersAhead, end - 1))));
+    std::byte* const row = slabs_->Row(static_cast<uint32_t>(number));
+    if ((RowLayout::Header(row).flags & kRowFree) == 0) visit(row);
   }
   return stop;
 }
 
-uint64_t TableRows::row_number_end() const { return slabs_->row_count(); }
+uint64_t TableRows::row_number_end() const { return slabs_->row_number_end(); }
 
 }  // namespace rowhouse

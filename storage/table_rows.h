@@ -41,12 +41,22 @@ class TableRows {
   uint64_t row_count() const;
   // Memory taken by slabs and index together.
   uint64_t resident_bytes() const;
+  // The same without the rows that are free: what is in use.
+  uint64_t used_bytes() const;
 
   // rows: [n], one per key. Keys may repeat in Find.
   void Find(std::span<const Key> keys, std::span<std::byte*> rows) const;
   // keys: [n], unique. New rows have lsn 0, their initial weights and initial accumulators.
   void FindOrCreate(std::span<const Key> keys, std::span<std::byte*> rows);
 
+  // A new row for a key that is absent: lsn 0, no flags, weights and state not set.
+  std::byte* Insert(Key key);
+  // The row's memory is used again for a later one. `row`: as found; not dirty.
+  void Erase(std::byte* row);
+
+  // Rows with kRowDirty, as told by those who set and clear it.
+  uint64_t dirty_rows() const { return dirty_rows_; }
+  void CountDirty(int64_t change) { dirty_rows_ += static_cast<uint64_t>(change); }
   // Rows that come back from the disk tier, clean. values: lsn, weights and state of each key, one
   // after another (row_layout.h, PutLoadValue). keys: unique; one that has a row already keeps it.
   void Load(std::span<const Key> keys, std::span<const std::byte> values);
@@ -55,8 +65,8 @@ class TableRows {
   void Gather(std::span<const Key> keys, float* out) const;
 
   // Every row, in the order of row numbers (the order of creation where nothing was erased).
-  // `first`: row number to start at; stops after `rows_max` rows; returns the next row number, or
-  // row_number_end() when through.
+  // `first`: row number to start at; stops after `rows_max` row numbers, some of which may be free;
+  // returns the next row number, or row_number_end() when through. `visit` may erase the row.
   uint64_t Visit(uint64_t first, uint64_t rows_max,
                  const std::function<void(std::byte* row)>& visit);
   uint64_t row_number_end() const;
@@ -68,6 +78,7 @@ class TableRows {
   RowLayout layout_;
   std::unique_ptr<RowSlabs> slabs_;
   std::unique_ptr<RowIndex> index_;
+  uint64_t dirty_rows_ = 0;
 };
 
 }  // namespace rowhouse

@@ -17,5 +17,7 @@ inline constexpr int kExitBadUsage = 2;
 int FailCommand(const absl::Status& status, int exit_code);
 
 int RunServe(int argc, const char* const* argv);
+int RunRestore(int argc, const char* const* argv);
+int RunVerify(int argc, const char* const* argv);
 
 }  // namespace rowhouse

@@ -10,6 +10,7 @@
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "common/wire/frame.h"
+#include "ps/memory_budget.h"
 #include "ps/net/lobby.h"
 #include "ps/net/server_context.h"
 #include "ps/net/shard_host.h"
@@ -82,6 +83,8 @@ class ServerImpl : public Server {
     absl::Status stopped;
     for (auto& host : hosts_) stopped.Update(host->Join());
     context_.pool.join();
+    context_.read_pool.join();
+    context_.checkpoint_pool.join();
     return stopped;
   }
 
@@ -122,6 +125,8 @@ class ServerImpl : public Server {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   RETURN_IF_ERROR(CheckPlace(options));
   if (!options.open_storage) RETURN_IF_ERROR(CheckNotForeign(options.data_dir));
+  options.limits.memory_bytes_max =
+      DivideMemory(options.memory_bytes_max, options.shards).shard_bytes;
   auto server = std::make_unique<ServerImpl>(std::move(options));
   RETURN_IF_ERROR(server->Open());
   return server;

@@ -40,6 +40,10 @@ struct ServerOptions {
   uint32_t retry_ms = 200;            // between attempts at failed disk work
   uint32_t stop_timeout_ms = 60000;   // a stop that the disk does not let end gives up after it
   uint32_t io_threads = 2;
+  uint32_t read_threads = 2;
+
+  // Of the whole server, divided among the shards' limits and RocksDB; 0: no limit.
+  uint64_t memory_bytes_max = 0;
 
   // Where a shard's storage comes from; by default directories below data_dir.
   std::function<absl::StatusOr<ShardStorage>(const ShardIdentity&)> open_storage;

@@ -9,19 +9,30 @@
 #include <memory>
 
 #include "common/types.h"
+#include "ps/memory_budget.h"
 #include "ps/net/server.h"
 #include "ps/refusal_counters.h"
+#include "storage/rocks_disk_tier.h"
 
 namespace rowhouse {
 
 struct ServerContext {
   explicit ServerContext(ServerOptions server_options)
-      : options(std::move(server_options)), pool(options.io_threads) {}
+      : options(std::move(server_options)),
+        pool(options.io_threads),
+        read_pool(options.read_threads) {
+    const MemoryShares shares = DivideMemory(options.memory_bytes_max, options.shards);
+    if (shares.disk_cache_bytes > 0) disk_cache = MakeDiskCache(shares.disk_cache_bytes);
+  }
 
   const ServerOptions options;
   RefusalCounters refusals;
   std::atomic<uint32_t> connections{0};
-  boost::asio::thread_pool pool;  // disk work
+  boost::asio::thread_pool pool;       // disk work
+  boost::asio::thread_pool read_pool;  // reads of missing rows
+  // Images and publishing, one after another: the push log does not wait behind them.
+  boost::asio::thread_pool checkpoint_pool{1};
+  std::shared_ptr<DiskCache> disk_cache;  // of all shards; null without a memory budget
 };
 
 // Counts one connection for as long as it lives.

@@ -16,8 +16,6 @@ namespace {
 
 // How long a stop waits for peers to take their last answers.
 constexpr uint32_t kFinishTimeoutMs = 2000;
-// Readers of a start: two keep one shard's thread busy with rows.
-constexpr uint32_t kRestoreThreads = 2;
 
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -33,16 +31,17 @@ std::string ShardPath(const ServerOptions& options, ShardId shard) {
 }
 
 absl::StatusOr<ShardStorage> OpenStorage(const ShardIdentity& identity,
-                                         const ServerOptions& options) {
+                                         const ServerContext& context) {
+  const ServerOptions& options = context.options;
   if (options.open_storage) return options.open_storage(identity);
-  return OpenShardStorage(ShardPath(options, identity.shard), identity);
+  return OpenShardStorage(ShardPath(options, identity.shard), identity, context.disk_cache);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ShardHost>> ShardHost::Open(const ShardIdentity& identity,
                                                            ServerContext* context) {
-  ASSIGN_OR_RETURN(ShardStorage storage, OpenStorage(identity, context->options));
+  ASSIGN_OR_RETURN(ShardStorage storage, OpenStorage(identity, *context));
   auto shard = std::make_unique<Shard>(storage.identity, context->options.limits,
                                        SupportedAdagradKernels().back().kernel, &context->refusals);
   const std::string who = StrCat("shard ", identity.shard.value(), " of ", identity.shard_count);
@@ -97,6 +96,7 @@ void ShardHost::Adopt(StreamSocket socket, FrameReader reader, std::unique_ptr<C
 
 template <typename Event>
 void ShardHost::Handle(EventKind kind, Event event) {
+  const bool was_congested = congested();
   const auto began = std::chrono::steady_clock::now();
   Effects effects;
   event(&effects);
@@ -105,6 +105,7 @@ void ShardHost::Handle(EventKind kind, Event event) {
   shard_->NoteEventTime(
       kind,
       static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+  if (was_congested && !congested()) ResumeSessions();
 }
 
 void ShardHost::OnRequest(SessionId session, const ReceivedFrame& frame) {
@@ -112,7 +113,10 @@ void ShardHost::OnRequest(SessionId session, const ReceivedFrame& frame) {
          [&](Effects* effects) { shard_->OnRequest(session, frame, NowMs(), effects); });
 }
 
-void ShardHost::Forget(SessionId session) { sessions_.erase(session); }
+void ShardHost::Forget(SessionId session) {
+  sessions_.erase(session);
+  Handle(EventKind::kOther, [&](Effects* effects) { shard_->OnSessionClosed(session, effects); });
+}
 
 void ShardHost::Perform(Effects effects) {
   for (Answer& answer : effects.answers) {
@@ -125,6 +129,7 @@ void ShardHost::Perform(Effects effects) {
   if (finished_) return;
   if (effects.log_job.has_value()) RunLog(*effects.log_job);
   if (effects.file_job.has_value()) RunFile(*effects.file_job);
+  for (ReadJob& job : effects.read_jobs) RunRead(std::move(job));
   if (effects.checkpoint_job.has_value()) RunCheckpoint(*effects.checkpoint_job);
   if (effects.flush_step) {
     asio::post(loop_, [this] {
@@ -139,10 +144,8 @@ void ShardHost::RunLog(LogJob job) {
   asio::post(log_strand_, [this, job] {
     LogOutcome outcome = RunLogJob(job, storage_.log.get());
     asio::post(loop_, [this, outcome = std::move(outcome)] {
-      const bool was_congested = congested();
       NoteFailure(outcome.status, "push log");
       Handle(EventKind::kLogDone, [&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
-      if (was_congested && !congested()) ResumeSessions();
     });
   });
 }
@@ -157,8 +160,18 @@ void ShardHost::RunFile(FileJob job) {
   });
 }
 
+// In a pool of their own: the push log does not wait behind reads.
+void ShardHost::RunRead(ReadJob job) {
+  asio::post(context_->read_pool, [this, job = std::move(job)] {
+    ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
+    asio::post(loop_, [this, outcome = std::move(outcome)] {
+      Handle(EventKind::kRowsRead, [&](Effects* effects) { shard_->OnRowsRead(outcome, effects); });
+    });
+  });
+}
+
 void ShardHost::RunCheckpoint(CheckpointJob job) {
-  asio::post(context_->pool, [this, job = std::move(job)] {
+  asio::post(context_->checkpoint_pool, [this, job = std::move(job)] {
     CheckpointOutcome outcome = RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       if (!outcome.status.ok()) {

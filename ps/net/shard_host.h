@@ -48,7 +48,7 @@ class ShardHost {
   // For sessions.
   void OnRequest(SessionId session, const ReceivedFrame& frame);
   bool congested() const { return shard_->congested(); }
-  void Forget(SessionId session);
+  void Forget(SessionId session);  // it is closed
 
  private:
   ShardHost(ShardStorage storage, std::unique_ptr<Shard> shard, ServerContext* context);
@@ -56,6 +56,7 @@ class ShardHost {
   void Perform(Effects effects);
   void RunLog(LogJob job);
   void RunFile(FileJob job);
+  void RunRead(ReadJob job);
   void RunCheckpoint(CheckpointJob job);
   void RetryLater();
   void ResumeSessions();

@@ -10,6 +10,9 @@ int RunRpcBench(int argc, char** argv);
 // Tables larger than the memory budget, beside plain RocksDB with the same memory as block cache.
 int RunTierBench(int argc, char** argv);
 
+// How fast a shard's start loads rows and replays the log.
+int RunRecoveryBench(int argc, char** argv);
+
 // What a checkpoint costs those who train meanwhile.
 int RunCheckpointBench(int argc, char** argv);
 

@@ -1,6 +1,6 @@
 // rowhouse-bench: measures real servers over real sockets.
 //
-//   rowhouse-bench [rpc|tier|checkpoint] [flags; --help tells them]
+//   rowhouse-bench [rpc|tier|checkpoint|recovery] [flags; --help tells them]
 //
 // Exit codes: 0 measured and every answer right; 1 not, with the reason on stderr; 2 bad flags.
 #include <glog/logging.h>
@@ -17,8 +17,10 @@ struct Bench {
   std::string_view name;
   int (*run)(int argc, char** argv);
 };
-constexpr Bench kBenches[] = {
-    {"rpc", RunRpcBench}, {"tier", RunTierBench}, {"checkpoint", RunCheckpointBench}};
+constexpr Bench kBenches[] = {{"rpc", RunRpcBench},
+                              {"tier", RunTierBench},
+                              {"checkpoint", RunCheckpointBench},
+                              {"recovery", RunRecoveryBench}};
 
 int Main(int argc, char** argv) {
   const std::string_view name = argc > 1 ? argv[1] : "";

@@ -272,8 +272,8 @@ TEST(ClientFaults, AnswersThatComeTwiceAreTakenOnce) {
 }
 
 TEST(ClientFaults, ARefusalThatTimeCanHealKeepsTheOrder) {
-  for (const RefusalReason reason : {RefusalReason::kOverloaded, RefusalReason::kStopping,
-                                     RefusalReason::kLogUnavailable}) {
+  for (const RefusalReason reason :
+       {RefusalReason::kOverloaded, RefusalReason::kStopping, RefusalReason::kLogUnavailable}) {
     EXPECT_EQ(SentAgain([reason](PeerConnection& connection, Numbers ids) -> asio::awaitable<void> {
                 co_await connection.Refuse(ids[0], Refuse(reason, "later"));
                 (void)co_await connection.reader.Next(connection.socket);

@@ -10,8 +10,6 @@
 namespace rowhouse {
 namespace {
 
-constexpr SessionId kSession{1};
-
 Reply ToReply(const Answer& answer) {
   Reply reply;
   reply.answered = true;
@@ -48,6 +46,7 @@ absl::Status ShardDriver::Start(const RestoreOptions& restore) {
                                    SupportedAdagradKernels().back().kernel, &counters_);
   log_job_.reset();
   file_job_.reset();
+  read_jobs_.clear();
   checkpoint_job_.reset();
   flush_step_ = retry_ = stopped_ = false;
   if (options_.replay_cut.has_value()) shard_->SetReplayCut(*options_.replay_cut);
@@ -67,10 +66,10 @@ bool ShardDriver::Stop() {
   return stopped;
 }
 
-Reply ShardDriver::Send(Op op, std::span<const std::byte> body) {
+Reply ShardDriver::SendOn(SessionId session, Op op, std::span<const std::byte> body) {
   const uint64_t request_id = next_request_++;
   Effects effects;
-  shard_->OnRequest(kSession, Request(op, request_id, body), now_ms_, &effects);
+  shard_->OnRequest(session, Request(op, request_id, body), now_ms_, &effects);
   Perform(std::move(effects));
   if (options_.run_log_jobs) RunJobs();
   return Late(request_id);
@@ -101,10 +100,12 @@ std::vector<float> ShardDriver::Pull(const TableSpec& spec, std::vector<Key> key
 void ShardDriver::Perform(Effects effects) {
   for (const Answer& answer : effects.answers) {
     Reply reply = ToReply(answer);
-    replies_[reply.frame.header.request_id] = std::move(reply);
+    answered_.push_back(reply.frame.header.request_id);
+    replies_[answered_.back()] = std::move(reply);
   }
   if (effects.log_job.has_value()) log_job_ = effects.log_job;
   if (effects.file_job.has_value()) file_job_ = effects.file_job;
+  for (ReadJob& job : effects.read_jobs) read_jobs_.push_back(std::move(job));
   if (effects.checkpoint_job.has_value()) checkpoint_job_ = effects.checkpoint_job;
   flush_step_ |= effects.flush_step;
   retry_ |= effects.retry;
@@ -117,8 +118,13 @@ bool ShardDriver::RunOneJob() {
     shard_->OnLogDone(RunLogJob(*std::exchange(log_job_, std::nullopt), storage_.log.get()),
                       &effects);
   } else if (file_job_.has_value()) {
-    shard_->OnFileDone(RunFileJob(*std::exchange(file_job_, std::nullopt), storage_.disk.get()),
+    const FileJob job = *std::exchange(file_job_, std::nullopt);
+    shard_->OnFileDone(file_failure_.ok() ? RunFileJob(job, storage_.disk.get()) : file_failure_,
                        &effects);
+  } else if (!read_jobs_.empty() && options_.run_read_jobs) {
+    const ReadJob job = std::move(read_jobs_.front());
+    read_jobs_.pop_front();
+    RunRead(job, &effects);
   } else if (checkpoint_job_.has_value()) {
     shard_->OnCheckpointDone(RunCheckpoint(*std::exchange(checkpoint_job_, std::nullopt)),
                              &effects);
@@ -129,6 +135,26 @@ bool ShardDriver::RunOneJob() {
   }
   Perform(std::move(effects));
   return true;
+}
+
+void ShardDriver::RunRead(const ReadJob& job, Effects* effects) {
+  ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
+  if (!read_failure_.ok()) outcome = {job.id, read_failure_, {}};
+  shard_->OnRowsRead(outcome, effects);
+}
+
+void ShardDriver::RunLastReadJob() {
+  const ReadJob job = std::move(read_jobs_.back());
+  read_jobs_.pop_back();
+  Effects effects;
+  RunRead(job, &effects);
+  Perform(std::move(effects));
+}
+
+void ShardDriver::CloseSession(SessionId session) {
+  Effects effects;
+  shard_->OnSessionClosed(session, &effects);
+  Perform(std::move(effects));
 }
 
 CheckpointOutcome ShardDriver::RunCheckpoint(const CheckpointJob& job) {

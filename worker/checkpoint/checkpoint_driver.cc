@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <random>
+#include <system_error>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -74,6 +76,7 @@ class Driver {
                          PublishCheckpoint{attempt_, directory_.path()}));
     RETURN_IF_ERROR(Await(CheckpointPhase::kPublished, CheckpointStage::kCopying));
     CheckpointManifest manifest = Manifest();
+    RETURN_IF_ERROR(CheckFilesAreHere(manifest));
     RETURN_IF_ERROR(directory_.Write(manifest));
     return manifest;
   }
@@ -182,6 +185,24 @@ class Driver {
       manifest.shards.push_back({ShardId(i), status.watermark, status.cut, status.files});
     }
     return manifest;
+  }
+
+  // A server on another host may have put its files into a directory that only has the same name.
+  absl::Status CheckFilesAreHere(const CheckpointManifest& manifest) const {
+    for (const ShardManifest& shard : manifest.shards) {
+      for (const CheckpointFile& file : shard.files) {
+        std::error_code error;
+        const std::string path = directory_.PathOf(file);
+        const uint64_t bytes = std::filesystem::file_size(path, error);
+        if (!error && bytes == file.bytes) continue;
+        return absl::FailedPreconditionError(
+            StrCat("shard ", shard.shard.value(), " has put '", path, "' there, ", file.bytes,
+                   " bytes, but here it ", error ? "is missing" : StrCat("has ", bytes),
+                   ": the directory must be the same one for all servers and for whoever makes the "
+                   "checkpoint, such as a shared file system"));
+      }
+    }
+    return absl::OkStatus();
   }
 
   // Also when all is done: the shards need not keep what they published any longer.

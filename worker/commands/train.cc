@@ -71,7 +71,10 @@ class Reporter : public TrainingObserver {
     if (checkpoints_ == nullptr) return;
     for (const CheckpointOutcome& outcome : checkpoints_->TakeOutcomes()) {
       if (json_) PrintLine(CheckpointEvent(rank_, outcome));
-      if (!outcome.manifest.ok()) {
+      if (outcome.manifest.ok()) {
+        LOG(INFO) << "checkpoint " << outcome.manifest->mark << " made in " << outcome.seconds
+                  << " s";
+      } else {
         LOG(ERROR) << outcome.manifest.status().message() << "; training goes on";
       }
     }

@@ -48,10 +48,10 @@ TEST(Refusal, RetryableIsWhatTimeCanHeal) {
   for (uint32_t i = 0; i < kRefusalReasonCount; ++i) {
     if (IsRetryable(RefuseWith(ReasonAt(i), ""))) retryable.insert(ReasonAt(i));
   }
-  EXPECT_EQ(retryable,
-            (std::set{RefusalReason::kBadChecksum, RefusalReason::kOverloaded,
-                      RefusalReason::kLogUnavailable, RefusalReason::kStopping,
-                      RefusalReason::kTooManyConnections, RefusalReason::kDisconnected}));
+  EXPECT_EQ(retryable, (std::set{RefusalReason::kBadChecksum, RefusalReason::kOverloaded,
+                                 RefusalReason::kDiskUnavailable, RefusalReason::kLogUnavailable,
+                                 RefusalReason::kStopping, RefusalReason::kTooManyConnections,
+                                 RefusalReason::kDisconnected}));
 }
 
 TEST(Refusal, ADetachedCopySaysTheSame) {

@@ -59,7 +59,7 @@ class FlusherTest : public ::testing::Test {
         default:
           EXPECT_EQ(next, Flusher::Next::kFile);
           files.emplace_back();
-          for (const DiskEntryView& entry : flusher.entries()->Sorted()) {
+          for (const DiskEntryView& entry : flusher.job().entries->Sorted()) {
             files.back().emplace_back(entry.key);
             disk_[std::string(entry.key)] = entry.value;
           }
@@ -150,7 +150,7 @@ TEST_F(FlusherTest, AFailedFileIsOfferedAgainUnchanged) {
   EXPECT_EQ(flusher.Synced(Lsn(3)), Flusher::Next::kFile);
   EXPECT_EQ(flusher.FileDone(absl::UnavailableError("disk")), Flusher::Next::kNothing);
   EXPECT_EQ(flusher.Retry(), Flusher::Next::kFile);
-  EXPECT_EQ(flusher.entries()->entry_count(), 10u);
+  EXPECT_EQ(flusher.job().entries->entry_count(), 10u);
 }
 
 }  // namespace

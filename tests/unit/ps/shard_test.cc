@@ -105,6 +105,21 @@ TEST_F(ShardTest, TheWindowOutlivesAnOrderlyStopAndACrash) {
   EXPECT_EQ(driver_.CounterValue("rows"), 1u);
 }
 
+TEST_F(ShardTest, TablesAndFencesThatWereAnsweredOutliveAPowerCut) {
+  spec_.name = "other";
+  spec_.durability = Durability::kMemory;
+  driver_.Create(spec_);
+  driver_.Open(ClientId(7), Incarnation(5));
+  driver_.Crash();
+  driver_.files().DropUnsynced();
+  ASSERT_TRUE(driver_.Start().ok());
+  const Reply known = driver_.SendControl(Op::kQueryClient, QueryClient{ClientId(7)});
+  const auto answer = DecodeControl<QueryClientAnswer>(known.frame.body);
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->incarnation, Incarnation(5));
+  EXPECT_EQ(driver_.shard().tables().all().size(), 2u);
+}
+
 TEST_F(ShardTest, StopAndStartGiveTheSameRows) {
   std::vector<Key> keys;
   for (uint64_t i = 0; i < 500; ++i) keys.push_back(Key(i * i));

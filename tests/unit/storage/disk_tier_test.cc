@@ -175,6 +175,54 @@ TEST_P(DiskTierTest, ThreadsMayIngestReadAndScanAtOnce) {
   EXPECT_THAT(ScanAll(*tier_), SizeIs(2 * kFiles + 1));
 }
 
+TEST_P(DiskTierTest, AnImageIsWhatWasIngestedBeforeIt) {
+  Ingest({{"a", "1"}, {"b", "2"}});
+  ASSERT_TRUE(tier_->Freeze("one").ok());
+  Ingest({{"b", "3"}, {"c", "4"}});
+  ASSERT_TRUE(tier_->Freeze("two").ok());
+  Ingest({{"a", "5"}});
+  {
+    const auto one = tier_->OpenFrozen("one");
+    const auto two = tier_->OpenFrozen("two");
+    ASSERT_TRUE(one.ok() && two.ok()) << one.status() << two.status();
+    EXPECT_THAT(ScanAll(**one), ElementsAre(DiskEntry{"a", "1"}, DiskEntry{"b", "2"}));
+    EXPECT_THAT(ScanAll(**two),
+                ElementsAre(DiskEntry{"a", "1"}, DiskEntry{"b", "3"}, DiskEntry{"c", "4"}));
+    EXPECT_EQ((*one)->Read(std::vector<std::string>{"b"})->at(0), "2");
+  }
+  EXPECT_THAT(Read({"a", "b", "c"}), ElementsAre("5", "3", "4"));
+}
+
+TEST_P(DiskTierTest, AnImageCannotBeChanged) {
+  Ingest({{"a", "1"}});
+  ASSERT_TRUE(tier_->Freeze("one").ok());
+  const auto image = tier_->OpenFrozen("one");
+  ASSERT_TRUE(image.ok()) << image.status();
+  const Entries more = {{"b", "2"}};
+  EXPECT_EQ((*image)->Ingest(more).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ((*image)->Freeze("x").code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_P(DiskTierTest, AnImageTakesThePlaceOfOneOfItsName) {
+  ASSERT_TRUE(tier_->Freeze("one").ok());
+  Ingest({{"a", "1"}});
+  ASSERT_TRUE(tier_->Freeze("one").ok());
+  const auto image = tier_->OpenFrozen("one");
+  ASSERT_TRUE(image.ok()) << image.status();
+  EXPECT_THAT(ScanAll(**image), ElementsAre(DiskEntry{"a", "1"}));
+}
+
+TEST_P(DiskTierTest, ADroppedImageIsGone) {
+  Ingest({{"a", "1"}});
+  ASSERT_TRUE(tier_->Freeze("one").ok());
+  EXPECT_TRUE(tier_->ListFrozen("one").ok());
+  EXPECT_TRUE(tier_->DropFrozen("one").ok());
+  EXPECT_TRUE(tier_->DropFrozen("one").ok());
+  EXPECT_EQ(tier_->OpenFrozen("one").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(tier_->ListFrozen("one").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(Read({"a"}), ElementsAre("1"));
+}
+
 INSTANTIATE_TEST_SUITE_P(, DiskTierTest, ::testing::Values(Kind::kMemory, Kind::kRocks),
                          [](const auto& info) {
                            return info.param == Kind::kMemory ? "Memory" : "Rocks";
@@ -229,6 +277,38 @@ TEST_F(RocksDiskTierTest, RemovesLeftoversAndKeepsTheFolderEmpty) {
   ASSERT_TRUE(tier->Ingest(Entries{{"a", "1"}}).ok());
   ASSERT_FALSE(tier->Ingest(Entries{}).ok());
   EXPECT_TRUE(std::filesystem::is_empty(path_ + ".incoming"));
+}
+
+TEST_F(RocksDiskTierTest, AnImageIsLinkedAndOutlivesWhatItWasMadeOf) {
+  auto tier = OpenRocks(path_);
+  ASSERT_TRUE(tier->Ingest(Entries{{"a", "1"}}).ok());
+  ASSERT_TRUE(tier->Freeze("one").ok());
+  const auto files = tier->ListFrozen("one");
+  ASSERT_TRUE(files.ok()) << files.status();
+  std::vector<std::string> kinds;
+  for (const FrozenFile& file : *files) {
+    kinds.push_back(file.name.substr(0, file.name.find('-')));
+    if (file.name.ends_with(".sst")) {
+      EXPECT_EQ(std::filesystem::hard_link_count(file.path), 2u);
+    }
+  }
+  EXPECT_THAT(kinds, ElementsAre(testing::EndsWith(".sst"), "CURRENT", "MANIFEST", "OPTIONS"));
+  const std::string copy = PathIn(dir_, "copy");
+  std::filesystem::create_directory(copy);
+  for (const FrozenFile& file : *files) {
+    std::filesystem::copy_file(file.path, copy + "/" + file.name);
+  }
+  ASSERT_TRUE(tier->DropFrozen("one").ok());
+  const auto image = OpenRocksDiskTierReadOnly(copy);
+  ASSERT_TRUE(image.ok()) << image.status();
+  EXPECT_THAT(ScanAll(**image), ElementsAre(DiskEntry{"a", "1"}));
+}
+
+TEST_F(RocksDiskTierTest, RemovesImagesThatAnEarlierProcessLeft) {
+  ASSERT_TRUE(OpenRocks(path_)->Freeze("one").ok());
+  EXPECT_TRUE(std::filesystem::exists(path_ + ".frozen/one/CURRENT"));
+  OpenRocks(path_);
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".frozen"));
 }
 
 TEST_F(RocksDiskTierTest, SecondOpenIsRefusedAndHarmless) {

@@ -109,6 +109,51 @@ TEST_F(RowIndexTest, AgreesWithUnorderedMapOverRandomOperations) {
   EXPECT_GT(model.size(), 50000u);  // beyond one part
 }
 
+TEST_F(RowIndexTest, AgreesWithUnorderedMapWhenKeysAreErased) {
+  std::mt19937_64 random(20261125);
+  std::unordered_map<uint64_t, std::byte*> model;
+  for (int round = 0; round < 4000; ++round) {
+    // Grows to 30,000 keys and more, then shrinks, then grows again.
+    const bool grow = round % 2000 < 1200;
+    std::vector<Key> keys(random() % 100);
+    for (Key& key : keys) key = Key(random() % 60000);
+    if (random() % 4 == 0) {
+      Find(keys);
+      for (size_t i = 0; i < keys.size(); ++i) {
+        const auto found = model.find(keys[i].value());
+        ASSERT_EQ(rows_[i], found == model.end() ? nullptr : found->second) << keys[i];
+      }
+    } else if (random() % 10 < (grow ? 8 : 1)) {
+      Insert(keys);
+      for (size_t i = 0; i < keys.size(); ++i) {
+        ASSERT_EQ(model.try_emplace(keys[i].value(), rows_[i]).first->second, rows_[i]) << keys[i];
+      }
+    } else {
+      for (const Key key : keys) {
+        const auto found = model.find(key.value());
+        if (found == model.end()) continue;
+        ASSERT_EQ(index_.Erase(key), found->second) << key;
+        model.erase(found);
+      }
+    }
+    ASSERT_EQ(slabs_.row_count(), model.size());
+  }
+  for (const auto& [key, row] : model) ASSERT_EQ(Find({Key(key)})[0], row) << key;
+}
+
+// Erasing among entries that lie in buckets behind their own must not cut off those behind them.
+TEST_F(RowIndexTest, ErasingFromAFullBucketLosesNoOtherKey) {
+  std::vector<Key> keys;
+  for (uint64_t i = 0; i < 3000; ++i) keys.push_back(KeyWithFingerprint(i << 40 | 0x7000000));
+  EXPECT_EQ(Insert(keys), keys.size());
+  for (size_t i = 0; i < keys.size(); i += 2) index_.Erase(keys[i]);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    ASSERT_EQ(Find({keys[i]})[0] != nullptr, i % 2 == 1) << i;
+  }
+  EXPECT_EQ(Insert(keys), keys.size() / 2);
+  for (const Key key : keys) ASSERT_NE(Find({key})[0], nullptr) << key;
+}
+
 TEST_F(RowIndexTest, KeepsEveryKeyWhilePartsSplit) {
   constexpr uint64_t kKeys = 400000;
   std::vector<Key> batch;

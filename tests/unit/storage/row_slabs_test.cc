@@ -44,6 +44,20 @@ TEST(RowSlabs, ResidentBytesFollowTheRows) {
   EXPECT_LE(slabs.resident_bytes(), 20000u * 1024 + 2 * kMiB);
 }
 
+TEST(RowSlabs, FreedRowsAreTakenAgainBeforeNewOnes) {
+  RowSlabs slabs(40);
+  for (int i = 0; i < 1000; ++i) slabs.Allocate();
+  const uint64_t bytes = slabs.resident_bytes();
+  for (const uint32_t number : {5u, 999u, 17u}) slabs.Free(number);
+  EXPECT_EQ(slabs.row_count(), 997u);
+  EXPECT_EQ(slabs.row_number_end(), 1000u);
+  EXPECT_EQ(slabs.Allocate(), 17u);
+  EXPECT_EQ(slabs.Allocate(), 999u);
+  EXPECT_EQ(slabs.Allocate(), 5u);
+  EXPECT_EQ(slabs.resident_bytes(), bytes);
+  EXPECT_EQ(slabs.Allocate(), 1000u);
+}
+
 TEST(RowSlabs, WidestRowsWork) {
   const size_t stride = 24 + 2 * 8192 * 4;
   RowSlabs slabs(stride);

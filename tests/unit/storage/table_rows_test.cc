@@ -135,6 +135,60 @@ TEST(TableRows, VisitGoesThroughAllRowsInPieces) {
   EXPECT_EQ(table.Visit(0, ~0ull, [](std::byte*) {}), 1000u);
 }
 
+TEST(TableRows, ErasedRowsAreGoneAndTheirMemoryIsUsedAgain) {
+  TableRows table(SpecOf(4), Generation(2));
+  const auto keys = KeysTo(1000);
+  const auto rows = Create(table, keys);
+  const uint64_t resident = table.resident_bytes();
+  const uint64_t used = table.used_bytes();
+  for (size_t i = 0; i < rows.size(); i += 2) table.Erase(rows[i]);
+  EXPECT_EQ(table.row_count(), 500u);
+  EXPECT_EQ(table.used_bytes(), used - 500 * table.layout().stride_bytes());
+  std::vector<Key> visited;
+  table.Visit(0, ~0ull, [&](std::byte* row) { visited.push_back(RowLayout::Header(row).key); });
+  std::vector<Key> kept;
+  for (size_t i = 1; i < keys.size(); i += 2) kept.push_back(keys[i]);
+  EXPECT_EQ(visited, kept);
+  EXPECT_EQ(Gather(table, {keys[0]}), Initial(table, keys[0]));
+
+  const auto again = Create(table, keys);
+  EXPECT_EQ(table.row_number_end(), 1000u);
+  EXPECT_EQ(table.resident_bytes(), resident);
+  for (size_t i = 0; i < keys.size(); i += 2) {
+    const RowHeader& header = RowLayout::Header(again[i]);
+    ASSERT_EQ(header.key, keys[i]);
+    ASSERT_EQ(header.flags, 0u);
+    ASSERT_EQ(header.generation, Generation(2));
+    const float* const weights = RowLayout::Weights(again[i]);
+    ASSERT_EQ(std::vector<float>(weights, weights + 4), Initial(table, keys[i]));
+    const float* const state = table.layout().State(again[i]);
+    ASSERT_THAT(std::vector<float>(state, state + 4), Each(0.25f));
+  }
+}
+
+TEST(TableRows, AVisitorMayEraseTheRowThatItVisits) {
+  TableRows table(SpecOf(1), Generation(1));
+  Create(table, KeysTo(100));
+  table.Visit(0, ~0ull, [&](std::byte* row) { table.Erase(row); });
+  EXPECT_EQ(table.row_count(), 0u);
+}
+
+// What a row costs beyond its weights and optimizer state: header, padding, index.
+double Overhead(uint32_t dim, uint64_t rows) {
+  TableRows table(SpecOf(dim), Generation(1));
+  Create(table, KeysTo(rows));
+  const auto payload = static_cast<double>(rows * table.layout().value_bytes());
+  return static_cast<double>(table.resident_bytes()) / payload;
+}
+
+TEST(TableRows, MemoryStaysCloseToWeightsAndState) {
+  // Also just after all parts of the index have split, where it is emptiest.
+  for (const uint64_t rows : {300000ull, 520000ull, 700000ull}) {
+    EXPECT_LE(Overhead(64, rows), 1.10) << rows;
+    EXPECT_LE(Overhead(8, rows), 1.60) << rows;
+  }
+}
+
 TEST(TableRows, TableOfOneRowIsSmall) {
   TableRows table(SpecOf(64), Generation(1));
   Create(table, {Key(1)});

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <string>
@@ -50,6 +51,7 @@ class ScriptedShards : public Client {
   std::vector<std::string> asked;
   std::string fails;  // the request that does
   std::string directory;
+  bool shows_files = true;  // false: the directory is another one of the same name
   // Called before each status answer.
   std::function<void(CheckpointStatusAnswer*)> before_status = [](CheckpointStatusAnswer*) {};
 
@@ -67,6 +69,7 @@ class ScriptedShards : public Client {
     if (op == Op::kLeaveClient) shard->unclosed.clear();
     if (op == Op::kPublishCheckpoint) {
       directory = DecodeControl<PublishCheckpoint>(message)->directory;
+      if (shows_files) std::ofstream(directory + "/files/name") << "12345";
       shard->phase = CheckpointPhase::kPublished;
     }
     if (shard->phase == CheckpointPhase::kMarked && shard->unclosed.empty()) {
@@ -197,6 +200,13 @@ TEST_F(CheckpointDriverTest, LeavesADirectoryAloneThatIsInUse) {
   const auto lock = directory->Lock();
   EXPECT_THAT(ErrorOfCreate(), HasSubstr("LOCK"));
   EXPECT_THAT(shards_.asked, ElementsAre());
+}
+
+TEST_F(CheckpointDriverTest, NoticesThatTheServersWriteSomewhereElse) {
+  shards_.shows_files = false;
+  EXPECT_THAT(ErrorOfCreate(),
+              ::testing::AllOf(HasSubstr("files/name"), HasSubstr("must be the same one")));
+  EXPECT_EQ(CheckpointCount(), 0u);
 }
 
 // --- What all shards together say of a client that left.
