@@ -197,7 +197,7 @@ def parse_arguments():
 
 
 def run(folder, rounds, seed, servers=2, shards=1, check_every=20, say=print):
-    """The summary, and the fleet with everything it left in `folder`."""
+    """The summary, and what was run, with everything that it left in `folder`."""
     begin = time.monotonic()
     with Fleet(
         folder,
@@ -209,7 +209,7 @@ def run(folder, rounds, seed, servers=2, shards=1, check_every=20, say=print):
     ) as fleet:
         work = Rounds(fleet, seed, say)
         work.run(rounds, check_every)
-    return summary_of(rounds, seed, time.monotonic() - begin, fleet, work), fleet
+    return summary_of(rounds, seed, time.monotonic() - begin, fleet, work), work
 
 
 def main():

@@ -30,7 +30,7 @@ from support import BIN_DIR
 MIB = 1 << 20
 SEGMENT_BYTES = 4 * MIB
 FLUSH_LOG_BYTES = 16 * MIB
-KEYS = 200_000
+KEYS = 400_000
 # Rows of all tables, each a header of 24 bytes, weights and accumulators: dims 16, 8, 1 and 5.
 TABLE_BYTES = KEYS * sum(24 + 8 * dim for dim in (16, 8, 1, 5))
 SERVERS = 2
