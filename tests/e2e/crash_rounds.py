@@ -33,6 +33,8 @@ SERVER_FLAGS = [
     *("--archive", "--segment-bytes", MIB, "--flush-log-bytes", MIB),
     *("--flush-step-rows", 256, "--flush-file-rows", 2048, "--retry-ms", 20),
 ]
+# One server of two holds a part of its rows in memory, the other one all.
+ODD_SERVER_FLAGS = ["--memory-bytes-max", 4 * MIB]
 LOAD_FLAGS = ["--in-flight", 64, "--rows", 48, "--keys", 30000]
 # What a kill is aimed at, and how often.
 TARGETS = [
@@ -205,6 +207,7 @@ def run(folder, rounds, seed, servers=2, shards=1, check_every=20, say=print):
         servers=servers,
         shards=shards,
         server_flags=SERVER_FLAGS,
+        odd_server_flags=ODD_SERVER_FLAGS,
         load_flags=LOAD_FLAGS,
     ) as fleet:
         work = Rounds(fleet, seed, say)
