@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 from crash_fleet import Process
-from support import BIN_DIR
+from support import BIN_DIR, wait_for
 
 CTL = BIN_DIR / "rowhousectl"
 PS = BIN_DIR / "rowhouse-ps"
@@ -49,6 +49,11 @@ class Checkpoints:
         if self._thread:
             self._thread.join()
             self._thread = None
+
+    def wait_for_one(self):
+        """Until one more is made: nobody is killed now."""
+        before = self.made
+        wait_for(lambda: self.made > before, f"a checkpoint: {self._driver.log_path}", 60)
 
     def _loop(self):
         while self._going_on:

@@ -111,6 +111,7 @@ class Rounds:
     def check(self, done):
         for loader in self.fleet.loaders:
             loader.wait_progress()
+        self.checkpoints.wait_for_one()
         self.checkpoints.stop()
         self.fleet.stop()
         self.report = self.fleet.judge()
