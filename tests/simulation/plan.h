@@ -51,6 +51,10 @@ struct Plan {
   uint64_t pause_us_max = 40'000;  // of a client between two calls
   uint64_t request_timeout_us = 0;
 
+  uint64_t lease_us = 30'000;
+  uint64_t checkpoint_gap_us_mean = 0;     // 0: none but the last
+  uint64_t checkpoint_leave_after_ms = 0;  // a client that was silent for so long
+
   std::array<uint32_t, kFaultCount> weights = {};  // how often each fault, relative to the others
   uint64_t fault_gap_us_mean = 50'000;
   uint64_t faults_end_us = 3'000'000;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,12 +69,15 @@ class SimDisk {
   absl::Status Archive(std::string_view name);
   void MangleUnsynced(std::string_view name);
   void BringBackUnlinked();
+  // Images end with the process.
+  void DropImages();
 
   World* const world_;
   MemoryLogFiles files_;
   std::unique_ptr<DiskTier> rows_;
   std::map<std::string, std::vector<std::byte>, std::less<>> unlinked_;
   std::map<std::string, uint64_t, std::less<>> synced_bytes_;
+  std::set<std::string> images_;
   uint64_t writes_left_ = 0;  // 0: no death is planned
   bool dead_ = false;
   bool failing_ = false;

@@ -3,21 +3,15 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "common/status_macros.h"
+#include "storage/checkpoint_files.h"
+#include "tests/simulation/shard_rows.h"
 
 namespace rowhouse {
 namespace {
 
 constexpr uint64_t kEpochMs = 1'700'000'000'000;
-
-OracleRow CopyRow(const TableRows& table, const std::byte* row) {
-  const RowLayout& layout = table.layout();
-  const float* const weights = RowLayout::Weights(row);
-  const float* const state = layout.State(row);
-  return {RowLayout::Header(row).lsn,
-          {weights, weights + layout.dim()},
-          {state, state + layout.state_floats()}};
-}
 
 }  // namespace
 
@@ -103,11 +97,7 @@ Rows SimServer::ReadRows() {
     world_->Expect(rows.status());
     return {};
   }
-  for (const auto& table : shard_->tables().all()) {
-    table->Visit(0, std::numeric_limits<uint64_t>::max(), [&](std::byte* row) {
-      (*rows)[{table->id(), RowLayout::Header(row).key}] = CopyRow(*table, row);
-    });
-  }
+  AddRowsInMemory(*shard_, &*rows);
   return *std::move(rows);
 }
 
@@ -192,9 +182,8 @@ void SimServer::Handle(SessionId session, const ReceivedFrame& frame) {
   world_->trace.Note(name(), " takes op ", frame.header.op, " id ", frame.header.request_id,
                      " of session ", session.value(), ", ", frame.header.body_checksum);
   ++sessions_[session].unanswered;
-  const ReceivedFrame seen = world_->sabotage.request ? world_->sabotage.request(frame) : frame;
   Effects effects;
-  shard_->OnRequest(session, seen, NowMs(), &effects);
+  shard_->OnRequest(session, frame, NowMs(), &effects);
   Perform(std::move(effects));
 }
 
@@ -205,6 +194,9 @@ void SimServer::Perform(Effects effects) {
   }
   if (effects.file_job.has_value()) {
     InThisLife(JobDelay(), [this, job = *effects.file_job] { RunFile(job); });
+  }
+  if (effects.checkpoint_job.has_value()) {
+    InThisLife(JobDelay(), [this, job = *effects.checkpoint_job] { RunCheckpoint(job); });
   }
   if (effects.flush_step) {
     InThisLife(1 + world_->random.Below(200), [this] {
@@ -279,7 +271,7 @@ void SimServer::RunLog(LogJob job) {
 
 void SimServer::RunFile(FileJob job) {
   const absl::Status status = RunFileJob(job, storage_.disk.get());
-  world_->trace.Note(name(), " file job of ", job.entries->size(), " ",
+  world_->trace.Note(name(), " file job of ", job.entries->entry_count(), " ",
                      std::string(status.message()));
   if (!status.ok()) world_->Count("file job failed");
   if (CrashIfAt(Boundary::kAfterFileJob)) return;
@@ -288,6 +280,40 @@ void SimServer::RunFile(FileJob job) {
     shard_->OnFileDone(status, &effects);
     Perform(std::move(effects));
   });
+}
+
+// As ps/shard_storage.h does, but that what is published goes to the depot.
+void SimServer::RunCheckpoint(const CheckpointJob& job) {
+  CheckpointOutcome outcome;
+  if (job.kind == CheckpointJob::Kind::kPublish) {
+    outcome.status = Publish(job);
+  } else {
+    outcome = RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
+  }
+  world_->trace.Note(name(), " checkpoint job ", static_cast<int>(job.kind), " of attempt ",
+                     job.attempt, " ", std::string(outcome.status.message()));
+  if (CrashIfAt(Boundary::kAfterCheckpointJob)) return;
+  InThisLife(JobDelay(), [this, outcome] {
+    Effects effects;
+    shard_->OnCheckpointDone(outcome, &effects);
+    Perform(std::move(effects));
+  });
+}
+
+absl::Status SimServer::Publish(const CheckpointJob& job) {
+  PublishedShard published;
+  ASSIGN_OR_RETURN(const auto image,
+                   storage_.disk->OpenFrozen(absl::StrFormat("%016x", job.attempt)));
+  RETURN_IF_ERROR(image->Scan("", "", [&](std::string_view key, std::string_view value) {
+    published.entries.push_back({std::string(key), std::string(value)});
+    return absl::OkStatus();
+  }));
+  ASSIGN_OR_RETURN(const auto parts, FindLogParts(*storage_.files, job.watermark, job.cut));
+  for (const LogPart& part : parts) {
+    ASSIGN_OR_RETURN(published.segments[part.name], storage_.files->Read(part.name, 0, part.bytes));
+  }
+  world_->depot.attempts[job.attempt][identity_.shard] = std::move(published);
+  return absl::OkStatus();
 }
 
 void SimServer::CountRefusals() {

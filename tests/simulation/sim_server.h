@@ -23,7 +23,14 @@
 namespace rowhouse {
 
 // Places between two effects.
-enum class Boundary { kNone, kAfterLogJob, kAfterFileJob, kAfterAnswer, kAfterFlushStep };
+enum class Boundary {
+  kNone,
+  kAfterLogJob,
+  kAfterFileJob,
+  kAfterAnswer,
+  kAfterFlushStep,
+  kAfterCheckpointJob,
+};
 
 class SimServer final : public ServerEnd {
  public:
@@ -80,6 +87,8 @@ class SimServer final : public ServerEnd {
   void Offer(std::span<const LogRecord> records);
   void RunLog(LogJob job);
   void RunFile(FileJob job);
+  void RunCheckpoint(const CheckpointJob& job);
+  absl::Status Publish(const CheckpointJob& job);
   bool CrashIfAt(Boundary boundary);
 
   World* const world_;
