@@ -130,7 +130,7 @@ class Checkpoints(EndToEnd):
         cluster = Cluster(self, self.folder / "a", 3)
         job = self.train(cluster, "--epochs", 1000)
         wait_for(lambda: self.events(job, "epoch_end"), "an epoch")
-        for number in (1, 2, 3):
+        for number in (2, 3, 4):  # a job's marks begin with 1
             flags = ("--servers", cluster.servers, "--dir", self.directory, "--user-data", "mine")
             made = self.ctl_json("checkpoint", "create", *flags)
             self.assertEqual(made["checkpoint"], number)
@@ -139,13 +139,13 @@ class Checkpoints(EndToEnd):
         self.assertIsNone(job.poll(), self.output(job))
 
         listed = self.ctl_json("checkpoint", "list", "--dir", self.directory)["checkpoints"]
-        self.assertEqual([entry["checkpoint"] for entry in listed], [1, 2, 3])
+        self.assertEqual([entry["checkpoint"] for entry in listed], [2, 3, 4])
         self.assertEqual(listed[0]["user_data"], "mine")
         self.assertIn("mine", self.ctl("checkpoint", "list", "--dir", self.directory))
         self.assertIn("good", self.ctl("checkpoint", "verify", "--dir", self.directory, "--all"))
 
         kept = self.ctl_json("checkpoint", "prune", "--dir", self.directory, "--keep", 1)
-        self.assertEqual((kept["kept"], kept["removed"]), ([3], [1, 2]))
+        self.assertEqual((kept["kept"], kept["removed"]), ([4], [2, 3]))
         self.ctl("checkpoint", "verify", "--dir", self.directory)
 
         victim = max((self.directory / "files").iterdir(), key=lambda path: path.stat().st_size)
