@@ -49,6 +49,9 @@ absl::Status Get(std::future<absl::Status> future) {
   return future.get();
 }
 
+// The number of the first checkpoint where clients have registered: their marks begin with 1.
+constexpr uint64_t kFirst = 2;
+
 // Rows begin equal.
 TableSpec ZeroTable() {
   TableSpec spec = UniformTable("t", 4);
@@ -224,7 +227,7 @@ TEST_F(ClientCheckpointTest, IsMadeWhileTwoClientsPushAtFullSpeed) {
   BusyPusher two(Quick(), 1000);
   one.Await(20);
   two.Await(20);
-  for (uint64_t number = 1; number <= 5; ++number) {
+  for (uint64_t number = kFirst; number < kFirst + 5; ++number) {
     const CheckpointManifest manifest = Good();
     EXPECT_EQ(manifest.mark, Mark(number));
     EXPECT_THAT(manifest.shards, SizeIs(3));
@@ -285,7 +288,7 @@ TEST_F(ClientCheckpointTest, HoldsExactlyEachClientsFirstStepsOnAllShards) {
   pushers.clear();
 
   Step last[2];
-  for (const auto& [mark, servers] : {std::pair{1u, 3u}, {2u, 1u}, {3u, 3u}, {3u, 5u}}) {
+  for (const auto& [mark, servers] : {std::pair{2u, 3u}, {3u, 1u}, {4u, 3u}, {4u, 5u}}) {
     const RestoredCluster restored(directory(), Mark(mark), servers);
     for (uint64_t i = 0; i < 2; ++i) {
       options[i].servers = restored.cluster().endpoints();
@@ -320,7 +323,7 @@ TEST_F(ClientCheckpointTest, AClientThatEndsInOrderHoldsNothingUp) {
     ASSERT_TRUE(pusher.Push().ok());
   }
   options_.leave_after_ms = 300;
-  EXPECT_EQ(Good().mark, Mark(1));
+  EXPECT_EQ(Good().mark, Mark(2));
   EXPECT_THAT(left_, SizeIs(1)) << "the one that did not say so";
 }
 
@@ -330,7 +333,7 @@ TEST_F(ClientCheckpointTest, ASilentClientIsLeftBehindAndToldSo) {
   Pusher alive(Quick(), 1000);
   ASSERT_TRUE(alive.Push().ok());
   options_.leave_after_ms = 300;
-  EXPECT_EQ(Good().mark, Mark(1));
+  EXPECT_EQ(Good().mark, Mark(2));
   EXPECT_THAT(left_, ElementsAre(silent.client().id()));
   const absl::Status refused = silent.Push();
   EXPECT_EQ(ReasonOf(refused), RefusalReason::kNotOpened) << refused;
@@ -361,7 +364,7 @@ TEST_F(ClientCheckpointTest, AnAttemptThatIsCancelledHindersNoOtherAndItsNumberI
 
   options_.cancelled = [] { return false; };
   options_.leave_after_ms = 200;
-  EXPECT_EQ(Good().mark, Mark(2));
+  EXPECT_EQ(Good().mark, Mark(3));
 }
 
 TEST_F(ClientCheckpointTest, AServerThatRestartsEndsTheAttemptByName) {
@@ -377,7 +380,7 @@ TEST_F(ClientCheckpointTest, AServerThatRestartsEndsTheAttemptByName) {
   EXPECT_EQ(ReasonOf(status), RefusalReason::kNoCheckpoint) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("shard 1 at "));
   options_.leave_after_ms = 300;
-  EXPECT_EQ(Good().mark, Mark(2));
+  EXPECT_EQ(Good().mark, Mark(3));
 }
 
 TEST_F(ClientCheckpointTest, RestartsDuringCheckpointsFailNoPushAndNoLaterCheckpoint) {
@@ -426,14 +429,14 @@ TEST_F(ClientCheckpointTest, PruningLeavesTheOthersWhole) {
   }
   const auto pruned = PruneCheckpoints(directory(), {.keep = 2}, false);
   ASSERT_TRUE(pruned.ok()) << pruned.status();
-  EXPECT_THAT(pruned->removed, ElementsAre(Mark(1)));
-  EXPECT_THAT(Damages(Mark(2)), IsEmpty());
+  EXPECT_THAT(pruned->removed, ElementsAre(Mark(2)));
   EXPECT_THAT(Damages(Mark(3)), IsEmpty());
-  std::set<std::string> kept = NamesIn(*directory().Read(Mark(2)));
-  kept.merge(NamesIn(*directory().Read(Mark(3))));
+  EXPECT_THAT(Damages(Mark(4)), IsEmpty());
+  std::set<std::string> kept = NamesIn(*directory().Read(Mark(3)));
+  kept.merge(NamesIn(*directory().Read(Mark(4))));
   EXPECT_EQ(NamesOnDisk(), kept);
   ASSERT_TRUE(pusher.Push().ok());
-  EXPECT_EQ(Good().mark, Mark(4));
+  EXPECT_EQ(Good().mark, Mark(5));
 }
 
 TEST_F(ClientCheckpointTest, VerificationFindsOneFlippedBitInAnyFile) {

@@ -45,5 +45,19 @@ TEST(Events, ReportEvaluationAndNeighbours) {
             parse(R"({"title":"A \"q\"","nearest":[{"title":"B","cosine":0.5}]})"));
 }
 
+TEST(Events, ACheckpointIsToldWithItsNumberOrItsError) {
+  CheckpointManifest manifest;
+  manifest.mark = Mark(7);
+  manifest.shards.push_back({ShardId(0), Lsn(1), Lsn(2), {{"a", "rows/a", 30, 1}}});
+  const boost::json::value made = parse(CheckpointEvent(0, {manifest, 0.5}));
+  EXPECT_EQ(made.at("event").as_string(), "checkpoint");
+  EXPECT_EQ(made.at("checkpoint").to_number<int>(), 7);
+  EXPECT_EQ(made.at("bytes").to_number<int>(), 30);
+  EXPECT_EQ(made.at("seconds").as_double(), 0.5);
+  const boost::json::value failed = parse(CheckpointEvent(0, {absl::AbortedError("shard 1"), 0.5}));
+  EXPECT_EQ(failed.at("error").as_string(), "shard 1");
+  EXPECT_FALSE(failed.as_object().contains("checkpoint"));
+}
+
 }  // namespace
 }  // namespace rowhouse
