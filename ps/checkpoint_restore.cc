@@ -223,6 +223,7 @@ class Restore {
     ASSIGN_OR_RETURN(ShardStorage storage, OpenShardStorage(TemporaryPath(), IdentityOf(old)));
     ShardLimits limits;
     limits.flush_step_rows = 1 << 20;  // nobody waits
+    limits.memory_bytes_max = options_.memory_bytes_max;
     RefusalCounters refusals;
     Shard shard(storage.identity, limits, SupportedAdagradKernels().back().kernel, &refusals);
     shard.SetReplayCut(manifest_.mark);

@@ -9,7 +9,7 @@
 //
 // Threading: one thread.
 // Errors: name the file and what to do; DataLoss for a damaged checkpoint.
-// Cost: one old shard is on disk twice, and its rows are in memory, at a time.
+// Cost: one old shard at a time is on disk twice, and in memory within memory_bytes_max.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ struct CheckpointRestoreOptions {
   uint32_t shards = 1;   // on this server
   uint32_t server_index = 0;
   uint32_t server_count = 1;
-  Timeline timeline;  // 0: see RestoredTimeline
+  Timeline timeline;                       // 0: see RestoredTimeline
+  uint64_t memory_bytes_max = 4ull << 30;  // for rows; 0: no limit
 };
 
 struct CheckpointRestoreProgress {

@@ -51,20 +51,23 @@ Settings MakeRestoreSettings(RestoreFlags* flags) {
                 "Names the restored history, the same for all servers; by default a hash of the "
                 "checkpoint and the number of shards. Give one of your own when you restore a "
                 "checkpoint a second time");
+  settings.Integer("memory_bytes_max", &restore.memory_bytes_max, {64ull << 20, 1ull << 50},
+                   "bytes", "Memory for rows while a shard of the checkpoint is recovered");
   settings.Switch("json", &flags->json, "Print the summary as JSON");
   return settings;
 }
 
 Program RestoreProgram() {
-  return {"rowhouse-ps",
-          ROWHOUSE_VERSION,
-          "Makes a server's data directory from a checkpoint, for any number of shards.\n\n"
-          "Exit codes: 0 restored; 1 failed, with the reason on stderr: what is in the data "
-          "directory\nthen is of no use, remove it; 2 bad flags.",
-          {{"restore", "Make a data directory from a checkpoint"}},
-          {"rowhouse-ps restore --dir /mnt/checkpoints --data-dir /var/lib/rowhouse --shards 4",
-           "rowhouse-ps restore --checkpoint /mnt/checkpoints/checkpoint-00000007.json \\\n"
-           "      --data-dir data --server-index 1 --server-count 2 --shards 1 --json"}};
+  return {
+      "rowhouse-ps",
+      ROWHOUSE_VERSION,
+      "Makes a server's data directory from a checkpoint, for any number of shards. Exit codes: 0 "
+      "restored; 1 failed, with the reason on stderr (remove what is then in the data "
+      "directory); 2 bad flags.",
+      {{"restore", "Make a data directory from a checkpoint"}},
+      {"rowhouse-ps restore --dir /mnt/checkpoints --data-dir /var/lib/rowhouse --shards 4",
+       "rowhouse-ps restore --checkpoint /mnt/checkpoints/checkpoint-00000007.json \\\n"
+       "      --data-dir data --server-index 1 --server-count 2 --shards 1 --json"}};
 }
 
 absl::StatusOr<Mark> NewestIn(const std::string& directory) {

@@ -275,6 +275,16 @@ TEST_F(CheckpointRestoreTest, GivesEqualTablesForAnyNumberOfShards) {
   }
 }
 
+TEST_F(CheckpointRestoreTest, AShardLargerThanTheMemoryGivesTheSameRows) {
+  const auto whole = Restore(own_.path() + "/whole", 2);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  CheckpointRestoreOptions options{ManifestPath(), own_.path() + "/small", 2};
+  options.memory_bytes_max = 100'000;
+  const auto small = RestoreCheckpoint(options, [](const CheckpointRestoreProgress&) {});
+  ASSERT_TRUE(small.ok()) << small.status();
+  EXPECT_TRUE(RowsIn(own_.path() + "/small", 2) == RowsIn(own_.path() + "/whole", 2));
+}
+
 TEST_F(CheckpointRestoreTest, SeveralServersComeToTheSameRowsAndTimeline) {
   const auto whole = Restore(own_.path() + "/whole", 4);
   ASSERT_TRUE(whole.ok()) << whole.status();
