@@ -103,8 +103,8 @@ uint64_t ResidentBytes() {
 // Ten times the budget is pushed, then pulled. The constant of docs/operations.md, and what the
 // client in this process needs, come on top.
 TEST(MemoryBudget, ResidentMemoryStaysWithinItAndAConstant) {
-  constexpr uint64_t kBudget = 16 * kMiB;
-  constexpr uint64_t kConstant = 96 * kMiB;
+  constexpr uint64_t kBudget = 12 * kMiB;
+  constexpr uint64_t kConstant = 64 * kMiB;
   constexpr uint32_t kDim = 64;
   constexpr uint64_t kBatch = 2000;
   constexpr uint64_t kRows = 10 * kBudget / (2 * kDim * sizeof(float)) / kBatch * kBatch;
