@@ -123,8 +123,6 @@ bool BelongsToImage(const fs::directory_entry& entry) {
   return !name.ends_with(".log") || entry.file_size(error) != 0;
 }
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenReadOnly(const std::string& path);
-
 // Creates an empty folder, or empties it.
 absl::Status MakeEmpty(const std::string& path) {
   std::error_code error;
@@ -211,7 +209,7 @@ class RocksDiskTier final : public DiskTier {
 
   absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const override {
     RETURN_IF_ERROR(CheckFrozen(name));
-    return OpenReadOnly(FrozenPath(name));
+    return OpenRocksDiskTierReadOnly(FrozenPath(name));
   }
 
   absl::StatusOr<std::vector<FrozenFile>> ListFrozen(const std::string& name) const override {
