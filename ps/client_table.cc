@@ -48,10 +48,7 @@ void AddPart(ClientId client, Incarnation incarnation, Sequence sequence,
 
 // The window of an incarnation ends: what may be half of a step is remembered.
 void MoveWindowToPast(KnownClient* client) {
-  if (client->window.size() == 0) {
-    client->window = DedupWindow();
-    return;
-  }
+  if (client->incarnation == Incarnation(0)) return;
   client->past.push_back({client->incarnation, client->window.floor(), {Lsn(0), client->step}});
   for (const auto& [part, applied] : client->window.parts()) {
     if (applied.part_count < 2) continue;
@@ -189,7 +186,7 @@ std::vector<CheckpointPart> ClientTable::PartsOfLeft(Mark mark) const {
     for (const PastPart& past : client.past) {
       AddPart(id, past.incarnation, past.sequence, past.applied, mark, &parts);
     }
-    if (!client.left || client.window.size() == 0) continue;
+    if (!client.left) continue;
     parts.push_back({id, client.incarnation, client.window.floor(), client.step, 0});
     for (const auto& [part, applied] : client.window.parts()) {
       AddPart(id, client.incarnation, part.sequence, applied, mark, &parts);

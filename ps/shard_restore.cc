@@ -89,7 +89,7 @@ absl::StatusOr<uint64_t> Shard::Replay(const LogRecord& record) {
       return 0;
     }
     case RecordType::kCreateTable: {
-      if (!IsWithinCut(announced_)) return 0;
+      // Beyond the cut too: pushes of clients that had not heard of the mark yet are within it.
       ASSIGN_OR_RETURN(const TableRecord table, DecodeControl<TableRecord>(record.body));
       RETURN_IF_ERROR(Validate(table.spec));
       tables_.Create(table);

@@ -182,7 +182,9 @@ struct CheckpointFile {
 // A shard forgets parts below the number that the client said it will never retry, the window's
 // floor, and other shards may have heard of a lower one. So each incarnation comes with one part of
 // part_count 0, whose `sequence` is its floor here: numbers below the highest floor that any shard
-// tells were done with, and say nothing.
+// tells were done with, and say nothing. On a shard that tells nothing of an incarnation it was
+// open still when that shard was sealed, and had closed the mark: its steps within the cut are
+// whole.
 struct CheckpointPart {
   ClientId client;
   Incarnation incarnation;

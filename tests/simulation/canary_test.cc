@@ -8,9 +8,11 @@
 
 #include "common/text.h"
 #include "common/wire/archive.h"
+#include "common/wire/checkpoint.h"
 #include "ps/client_table.h"
 #include "ps/optimizer/adagrad.h"
 #include "ps/table_set.h"
+#include "tests/simulation/checkpoint_checks.h"
 #include "tests/simulation/checks.h"
 #include "tests/support/frames.h"
 
@@ -41,7 +43,8 @@ class Canary : public testing::Test {
  protected:
   Canary() {
     Add(RecordType::kCreateTable, EncodeControl(TableRecord{Spec(), Generation(1)}));
-    Add(RecordType::kOpenClient, EncodeControl(OpenClientRecord{ClientId(7), Incarnation(1), {}}));
+    Add(RecordType::kOpenClient,
+        EncodeControl(OpenClientRecord{ClientId(7), Incarnation(1), Mark(1), {}}));
     for (uint64_t sequence = 1; sequence <= 3; ++sequence) AddPush(PushOf(sequence));
     life_.journal = journal_;
     life_.synced = Lsn(4);
@@ -68,7 +71,7 @@ class Canary : public testing::Test {
   Journal First(size_t count) const { return {journal_.begin(), journal_.begin() + count}; }
   Ack AckOf(uint64_t sequence, uint64_t lsn, Durability durability) const {
     SentPart part{ClientId(7), Incarnation(1), Sequence(sequence), ShardId(0)};
-    part.body_checksum = journal_[sequence + 1].body_checksum;
+    part.body_checksum = journal_[sequence + 1].body_checksum;  // pushes begin at LSN 3
     part.durability = durability;
     return {part, 0, Lsn(lsn)};
   }
@@ -111,13 +114,15 @@ TEST_F(Canary, ARecordWithAFlippedBitIsFound) {
 }
 
 TEST_F(Canary, APushBehindItsFenceIsFound) {
-  Add(RecordType::kOpenClient, EncodeControl(OpenClientRecord{ClientId(7), Incarnation(2), {}}));
+  Add(RecordType::kOpenClient,
+      EncodeControl(OpenClientRecord{ClientId(7), Incarnation(2), Mark(1), {}}));
   AddPush(PushOf(4));
   ExpectBroken(CheckRecords(journal_), "fence:");
 }
 
 TEST_F(Canary, AFenceThatFallsBackIsFound) {
-  Add(RecordType::kOpenClient, EncodeControl(OpenClientRecord{ClientId(7), Incarnation(0), {}}));
+  Add(RecordType::kOpenClient,
+      EncodeControl(OpenClientRecord{ClientId(7), Incarnation(0), Mark(1), {}}));
   ExpectBroken(CheckRecords(journal_), "fence:");
 }
 
@@ -225,6 +230,85 @@ TEST_F(Canary, ARowTooFewTooManyOrWithAnotherLsnIsFound) {
 TEST_F(Canary, AnotherLearningRateIsFound) {
   journal_[4].prefix[0] ^= std::byte{1};
   ExpectBroken(CheckState(journal_, {}), "record:");
+}
+
+// Two shards with a push of two parts each; the cut is what is marked less than 2.
+class CutCanary : public Canary {
+ protected:
+  CutCanary() {
+    Add(RecordType::kAnnounceMark, EncodeControl(AnnounceMark{Mark(2)}));
+    AddPush(Marked(4, 1));
+    AddPush(Marked(5, 2));
+    other_ = First(2);
+    for (uint64_t sequence : {4, 5}) {
+      other_.push_back(journal_[sequence + 2]);
+      other_.back().lsn = Lsn(other_.size());
+    }
+  }
+  static TestPush Marked(uint64_t sequence, uint64_t mark) {
+    TestPush push = PushOf(sequence);
+    push.mark = Mark(mark);
+    push.part_count = 2;
+    return push;
+  }
+  Rows RowsOf(const Journal& records) const {
+    Oracle oracle;
+    for (const LogRecord& record : records) EXPECT_TRUE(oracle.Apply(record).ok());
+    return oracle.rows();
+  }
+  absl::Status CheckSteps(std::vector<HalfStep> half = {}, std::set<PushName> excused = {}) const {
+    const std::vector<const Journal*> journals = {&journal_, &other_};
+    return CheckWholeSteps(journals, Mark(2), half, excused);
+  }
+
+  Journal other_;  // of the other shard: LSN 3 is push 4, LSN 4 is push 5
+};
+
+TEST_F(CutCanary, ACutWithARecordTooFewOrTooManyIsFound) {
+  Journal cut = First(5);
+  cut.push_back(journal_[6]);
+  EXPECT_TRUE(CheckCut(journal_, Mark(2), Lsn(8), RowsOf(cut)).ok());
+  ExpectBroken(CheckCut(journal_, Mark(2), Lsn(8), RowsOf(First(5))), "checkpoint:");
+  ExpectBroken(CheckCut(journal_, Mark(2), Lsn(8), RowsOf(journal_)), "checkpoint:");
+}
+
+TEST_F(CutCanary, ARecordOfTheCutBehindItsEndIsFound) {
+  Journal cut = First(5);
+  cut.push_back(journal_[6]);
+  ExpectBroken(CheckCut(journal_, Mark(2), Lsn(6), RowsOf(cut)), "checkpoint:");
+}
+
+TEST_F(CutCanary, AHalfStepIsFound) {
+  EXPECT_TRUE(CheckSteps().ok());
+  other_.erase(other_.begin() + 2);
+  ExpectBroken(CheckSteps(), "checkpoint:");
+  const PushName name{ClientId(7), Incarnation(1), Sequence(4)};
+  EXPECT_TRUE(CheckSteps({{ClientId(7), Incarnation(1), Sequence(4), Step(4), 1, 2}}).ok());
+  EXPECT_TRUE(CheckSteps({}, {name}).ok());
+}
+
+TEST_F(CutCanary, AWholeStepThatIsNamedAsHalfDoneIsFound) {
+  ExpectBroken(CheckSteps({{ClientId(7), Incarnation(1), Sequence(4), Step(4), 1, 2}}),
+               "checkpoint:");
+}
+
+TEST_F(CutCanary, AStepWhosePartsBearTwoMarksIsFound) {
+  other_.pop_back();
+  const Journal whole = journal_;
+  journal_ = other_;
+  AddPush(Marked(5, 1));
+  other_ = journal_;
+  journal_ = whole;
+  ExpectBroken(CheckSteps(), "checkpoint:");
+}
+
+TEST_F(CutCanary, PushesOfWhichAPartWasLostAreKnown) {
+  std::set<PushName> lost;
+  const std::vector<Ack> acks = {AckOf(3, 5, Durability::kMemory)};
+  AddLostPushes(EndedWith(LifeEnd::kKilled, 5), acks, &lost);
+  EXPECT_TRUE(lost.empty());
+  AddLostPushes(EndedWith(LifeEnd::kKilled, 4), acks, &lost);
+  EXPECT_EQ(lost.size(), 1u);
 }
 
 TEST_F(Canary, APullThatMissesAnEarlierPushIsFound) {

@@ -85,6 +85,9 @@ absl::Status CheckPulls(std::span<const Life> lives, std::span<const PulledRow> 
 // The rows, their accumulators and their LSNs are those of the oracle, to the bit.
 absl::Status CheckState(const Journal& journal, const Rows& found);
 
+// The same rows, to the bit. Errors: "state: ..." for the first that differs.
+absl::Status CompareRows(const Rows& expected, const Rows& found);
+
 // A pull sees the pushes that were sent before it on its connection.
 absl::Status CheckOrder(std::span<const Answered> answers);
 

@@ -9,8 +9,10 @@
 #include "common/refusal.h"
 #include "common/status_macros.h"
 #include "common/wire/archive.h"
+#include "common/wire/checkpoint.h"
 #include "common/wire/control.h"
 #include "worker/client/pull_plan.h"
+#include "worker/client/told_mark.h"
 
 namespace rowhouse {
 namespace {
@@ -88,7 +90,8 @@ ClientProcess::ClientProcess(World* world, Network* network, ClientId client, St
       witnesses_(witnesses),
       events_(std::move(events)),
       cluster_(ViewOf(world->plan)),
-      slots_(cluster_.shard_count, cluster_.epoch) {
+      slots_(cluster_.shard_count, cluster_.epoch),
+      leaves_(world->OneIn(2)) {
   for (uint32_t i = 0; i < cluster_.shard_count; ++i) {
     links_.push_back({ShardId(i), {}, Backoff(kBackoffMinMs, kBackoffMaxMs, world->random.Next())});
   }
@@ -134,35 +137,47 @@ void ClientProcess::OnConnected(SessionId session, bool accepted) {
 }
 
 void ClientProcess::AskControl(Link* link) {
+  phase_ == Phase::kQuerying ? AskQuery(link) : AskOpen(link);
+}
+
+void ClientProcess::AskQuery(Link* link) {
   link->state = LinkState::kAsking;
-  if (phase_ == Phase::kQuerying) {
-    network_->SendToServer(link->session,
-                           MakeControlFrame(Op::kQueryClient, 0, QueryClient{client_}));
-  } else {
-    network_->SendToServer(
-        link->session,
-        MakeControlFrame(Op::kOpenClient, 0, OpenClient{client_, incarnation_, Mark(0)}));
-  }
+  link->query = true;
+  network_->SendToServer(link->session,
+                         MakeControlFrame(Op::kQueryClient, 0, QueryClient{client_}));
+}
+
+void ClientProcess::AskOpen(Link* link) {
+  link->state = LinkState::kAsking;
+  link->query = false;
+  link->asked_mark = known_mark_;
+  const OpenClient open{client_, incarnation_, known_mark_};
+  network_->SendToServer(link->session, MakeControlFrame(Op::kOpenClient, 0, open));
 }
 
 void ClientProcess::TakeControl(Link* link, const ReceivedFrame& frame) {
-  const absl::Status status = TakeControlAnswer(frame);
-  if (!status.ok()) {
-    return IsRetryable(status) ? TryAgain(link) : Break(status);
-  }
+  const absl::Status status = TakeControlAnswer(link, frame);
+  // The shard knows a higher mark: it is asked for, then the client opened under it.
+  if (ReasonOf(status) == RefusalReason::kStaleMark) return AskQuery(link);
+  if (!status.ok()) return IsRetryable(status) ? TryAgain(link) : Break(status);
+  if (link->query && phase_ != Phase::kQuerying) return AskOpen(link);
   link->state = LinkState::kReady;
   if (phase_ == Phase::kServing) return Flush(link);
   NextShard();
 }
 
-absl::Status ClientProcess::TakeControlAnswer(const ReceivedFrame& frame) {
+absl::Status ClientProcess::TakeControlAnswer(Link* link, const ReceivedFrame& frame) {
   if (frame.op() == Op::kError) return RefusalIn(frame);
-  if (frame.op() == Op::kQueryClientAnswer) {
+  if (link->query) {
     ASSIGN_OR_RETURN(const auto answer, DecodeControl<QueryClientAnswer>(frame.body));
-    incarnation_ = std::max(incarnation_, answer.incarnation);
+    if (phase_ == Phase::kQuerying) incarnation_ = std::max(incarnation_, answer.incarnation);
+    Learn(answer.mark);
     return absl::OkStatus();
   }
-  return DecodeControl<OpenClientAnswer>(frame.body).status();
+  ASSIGN_OR_RETURN(const auto answer, DecodeControl<OpenClientAnswer>(frame.body));
+  if (!link->opened_mark.has_value()) link->opened_mark = link->asked_mark;
+  Learn(answer.mark);
+  return absl::OkStatus();
 }
 
 // Incarnations are asked for on all shards, then all are opened, then work begins.
@@ -176,6 +191,11 @@ void ClientProcess::NextShard() {
     return Begin(&links_[0]);
   }
   phase_ = Phase::kServing;
+  Mark registered = known_mark_;
+  for (const Link& link : links_) registered = std::min(registered, *link.opened_mark);
+  marks_.emplace(registered, known_mark_);
+  CloseMarks();
+  Later(world_->plan.lease_us, [this] { Renew(); });
   for (Link& link : links_) {
     if (link.state == LinkState::kDown) Begin(&link);
   }
@@ -210,6 +230,8 @@ void ClientProcess::Break(const absl::Status& status) {
                      " ends: ", std::string(status.message()));
   if (ReasonOf(status) == RefusalReason::kFenced) {
     world_->Count("fenced");
+  } else if (ReasonOf(status) == RefusalReason::kNotOpened) {
+    world_->Count("left behind");
   } else {
     world_->Expect(absl::DataLossError(StrCat("client: ends with: ", status.message())));
   }
@@ -256,6 +278,7 @@ absl::Status ClientProcess::TakeFrame(Link* link, const ReceivedFrame& frame) {
   const absl::Status result = request->accept(frame.body);
   world_->Expect(result);
   link->backoff.Reset();
+  Learn(ToldMark(request->op, frame.body));
   link->queue.Answer(request, result);
   return absl::OkStatus();
 }
@@ -263,11 +286,12 @@ absl::Status ClientProcess::TakeFrame(Link* link, const ReceivedFrame& frame) {
 absl::Status ClientProcess::TakeRefusal(Link* link, Request* request, const ReceivedFrame& frame) {
   const absl::Status refusal = RefusalIn(frame);
   if (request == nullptr) return absl::OkStatus();
-  if (ReasonOf(refusal) == RefusalReason::kFenced) {
+  if (ReasonOf(refusal) == RefusalReason::kFenced ||
+      ReasonOf(refusal) == RefusalReason::kNotOpened) {
     Break(refusal);
     return refusal;
   }
-  if (IsRetryable(refusal) || ReasonOf(refusal) == RefusalReason::kNotOpened) return refusal;
+  if (IsRetryable(refusal)) return refusal;
   world_->Expect(absl::DataLossError(StrCat("client: refused for good: ", refusal.message())));
   link->queue.Answer(request, refusal);
   return absl::OkStatus();
@@ -276,22 +300,28 @@ absl::Status ClientProcess::TakeRefusal(Link* link, Request* request, const Rece
 void ClientProcess::Submit(std::shared_ptr<OpenCall> open, bool is_push) {
   Call* call = &open->call;
   if (call->requests.empty()) return;
-  ++open_calls_;
+  const bool counts = !open->then;  // what the client says of its own accord does not
+  open_calls_ += counts;
   call->unanswered = call->requests.size();
-  call->done = [this, then = std::move(open->then)](const absl::Status& status) {
-    --open_calls_;
+  call->done = [this, counts, then = std::move(open->then)](const absl::Status& status) {
+    open_calls_ -= counts;
     if (then) then(status);
     Later(0, [this] { Work(); });
   };
   if (is_push) {
-    PushIdentity identity{client_, incarnation_, window_.Begin(), window_.unretried_below(),
-                          Mark(0)};
-    call->done = [this, sequence = identity.sequence, done = std::move(call->done)](auto status) {
-      window_.Finish(sequence);
-      done(std::move(status));
+    const PushIdentity identity{client_, incarnation_, window_.Begin(), window_.unretried_below(),
+                                marks_->BeginPush()};
+    call->done = [this, identity, done = std::move(call->done)](const absl::Status& status) {
+      window_.Finish(identity.sequence);
+      marks_->EndPush(identity.mark);
+      if (!status.ok()) events_.given_up(identity);
+      CloseMarks();
+      done(status);
     };
+    PushIdentity stamped = identity;
+    if (world_->sabotage.push_mark) stamped.mark = world_->sabotage.push_mark(stamped.mark);
     for (Request& request : call->requests) {
-      StampPush(identity, &request);
+      StampPush(stamped, &request);
       WatchPush(open.get(), &request, identity);
     }
   }
@@ -320,18 +350,64 @@ void ClientProcess::Expire(const std::shared_ptr<OpenCall>& open) {
   for (Request& request : call->requests) FinishRequest(call, &request, status);
 }
 
-void ClientProcess::CreateTable(const TableSpec& spec) {
+void ClientProcess::Learn(Mark mark) {
+  if (mark <= known_mark_) return;
+  known_mark_ = mark;
+  if (!marks_.has_value()) return;
+  marks_->Learn(mark);
+  CloseMarks();
+}
+
+template <typename Message>
+std::shared_ptr<ClientProcess::OpenCall> ClientProcess::CallToAll(Op op, const Message& message) {
   auto open = std::make_shared<OpenCall>();
   for (const Link& link : links_) {
     Request request;
     request.shard = link.shard;
-    request.op = Op::kCreateTable;
-    request.head = HeadWithRoom(EncodeControl(rowhouse::CreateTable{spec}));
-    request.accept = [](std::span<const std::byte> body) {
-      return DecodeControl<CreateTableAnswer>(body).status();
-    };
+    request.op = op;
+    request.head = HeadWithRoom(EncodeControl(message));
+    request.accept = [](std::span<const std::byte>) { return absl::OkStatus(); };
     open->call.requests.push_back(std::move(request));
   }
+  return open;
+}
+
+void ClientProcess::CloseMarks() {
+  const std::optional<Mark> mark = marks_->TakeClosable();
+  if (!mark.has_value()) return;
+  world_->Count("mark closed");
+  auto open = CallToAll(Op::kCloseMark, CloseMark{client_, incarnation_, *mark});
+  open->then = [this, mark = *mark](const absl::Status& status) {
+    status.ok() ? marks_->Closed(mark) : marks_->CloseFailed(mark);
+  };
+  Submit(std::move(open), false);
+}
+
+void ClientProcess::Renew() {
+  if (leaving_) return;
+  CloseMarks();
+  for (Link& link : links_) {
+    if (std::exchange(link.renewing, true)) continue;
+    auto open = CallToAll(Op::kRenewClient, RenewClient{client_, incarnation_});
+    std::erase_if(open->call.requests, [&](const Request& r) { return r.shard != link.shard; });
+    open->then = [&link](const absl::Status&) { link.renewing = false; };
+    Submit(std::move(open), false);
+  }
+  Later(world_->plan.lease_us, [this] { Renew(); });
+}
+
+void ClientProcess::Leave() {
+  if (std::exchange(leaving_, true)) return;
+  auto open = CallToAll(Op::kLeaveClient, LeaveClient{client_, incarnation_});
+  open->then = [this](const absl::Status&) {
+    Die();
+    events_.idle();
+  };
+  Submit(std::move(open), false);
+}
+
+void ClientProcess::CreateTable(const TableSpec& spec) {
+  auto open = CallToAll(Op::kCreateTable, rowhouse::CreateTable{spec});
   open->then = [this, &spec](const absl::Status& status) {
     if (!status.ok()) return CreateTable(spec);
     ++tables_made_;
@@ -340,11 +416,11 @@ void ClientProcess::CreateTable(const TableSpec& spec) {
 }
 
 void ClientProcess::Work() {
-  if (tables_made_ < world_->plan.tables.size() || pausing_) return;
+  if (tables_made_ < world_->plan.tables.size() || pausing_ || leaving_) return;
   if (open_calls_ >= world_->plan.calls_in_flight_max) return;
   if (!events_.take_call()) {
-    if (open_calls_ == 0) events_.idle();
-    return;
+    if (open_calls_ > 0) return;
+    return leaves_ ? Leave() : events_.idle();
   }
   MakeCall();
   pausing_ = true;

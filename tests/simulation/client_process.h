@@ -24,6 +24,7 @@
 #include "worker/client.h"
 #include "worker/client/backoff.h"
 #include "worker/client/cluster_view.h"
+#include "worker/client/mark_book.h"
 #include "worker/client/push_plan.h"
 #include "worker/client/push_window.h"
 #include "worker/client/request.h"
@@ -40,9 +41,10 @@ struct Witness {
 class ClientProcess final : public ClientEnd {
  public:
   struct Events {
-    std::function<bool()> take_call;  // whether there is another call to be made
-    std::function<void()> idle;       // every call is made and answered
-    std::function<void()> broken;     // fenced, or refused for good
+    std::function<void(const PushIdentity&)> given_up;  // a push whose outcome is unknown
+    std::function<bool()> take_call;                    // whether there is another call to be made
+    std::function<void()> idle;                         // every call is made and answered
+    std::function<void()> broken;                       // fenced, or refused for good
   };
   // witnesses: [shards]
   ClientProcess(World* world, Network* network, ClientId client, Step* step,
@@ -66,6 +68,10 @@ class ClientProcess final : public ClientEnd {
     ShardId shard;
     RequestQueue queue;
     Backoff backoff;
+    std::optional<Mark> opened_mark;  // the first under which the shard opened the client
+    Mark asked_mark;                  // of the open that is under way
+    bool query = false;               // the control request under way is a query
+    bool renewing = false;
     LinkState state = LinkState::kDown;
     SessionId session;
     uint64_t attempt = 0;
@@ -79,8 +85,10 @@ class ClientProcess final : public ClientEnd {
   // Making and losing connections.
   void Begin(Link* link);
   void AskControl(Link* link);
+  void AskQuery(Link* link);
+  void AskOpen(Link* link);
   void TakeControl(Link* link, const ReceivedFrame& frame);
-  absl::Status TakeControlAnswer(const ReceivedFrame& frame);
+  absl::Status TakeControlAnswer(Link* link, const ReceivedFrame& frame);
   void NextShard();
   void TryAgain(Link* link);
   void Drop(Link* link);
@@ -92,6 +100,14 @@ class ClientProcess final : public ClientEnd {
   absl::Status TakeRefusal(Link* link, Request* request, const ReceivedFrame& frame);
   void Submit(std::shared_ptr<OpenCall> call, bool is_push);
   void Expire(const std::shared_ptr<OpenCall>& call);
+
+  // Marks.
+  void Learn(Mark mark);
+  void CloseMarks();
+  void Renew();
+  void Leave();
+  template <typename Message>
+  std::shared_ptr<OpenCall> CallToAll(Op op, const Message& message);
 
   // The work.
   void CreateTable(const TableSpec& spec);
@@ -113,6 +129,7 @@ class ClientProcess final : public ClientEnd {
   const Events events_;
   const ClusterView cluster_;
   const SlotMap slots_;
+  const bool leaves_;  // in order, when the work is done
 
   bool dead_ = false;
   Phase phase_ = Phase::kQuerying;
@@ -121,6 +138,9 @@ class ClientProcess final : public ClientEnd {
   std::vector<Link> links_;
   std::map<SessionId, size_t> link_of_;
   PushWindow window_;
+  Mark known_mark_ = kFirstMark;   // the highest that any shard has told
+  std::optional<MarkBook> marks_;  // from kServing on
+  bool leaving_ = false;
   uint64_t last_request_id_ = 0;
   uint32_t open_calls_ = 0;
   size_t tables_made_ = 0;

@@ -8,9 +8,9 @@ namespace rowhouse {
 namespace {
 
 constexpr std::array<std::string_view, kFaultCount> kNames = {
-    "kill",          "power cut",       "blackout",    "die in job", "die at boundary",
-    "cut",           "client crash",    "client twin", "full disk",  "torn appends",
-    "failing syncs", "failing ingests", "slow jobs"};
+    "kill",          "power cut",       "blackout",      "die in job", "die at boundary",
+    "cut",           "client crash",    "client twin",   "full disk",  "torn appends",
+    "failing syncs", "failing ingests", "failing reads", "slow jobs"};
 
 uint64_t Between(Random* random, uint64_t low, uint64_t high) {
   return low + random->Below(high - low + 1);
@@ -49,6 +49,11 @@ void DrawLimits(Random* random, Plan* plan) {
   limits.flush_step_rows = static_cast<uint32_t>(Between(random, 1, 10));
   limits.flush_file_rows = static_cast<uint32_t>(Between(random, 1, 12));
   limits.log_buffer_bytes_max = random->Below(3) == 0 ? 1000 : 100'000;
+  limits.checkpoint_timeout_ms = 500;
+  if (random->Below(2) == 0) limits.memory_bytes_max = Between(random, 500, 12'000);
+  limits.read_jobs_max = static_cast<uint32_t>(Between(random, 1, 4));
+  limits.read_job_keys = static_cast<uint32_t>(Between(random, 1, 8));
+  limits.evict_step_rows = static_cast<uint32_t>(Between(random, 1, 20));
   plan->segment_bytes = Between(random, 200, 4000);
 }
 
@@ -81,6 +86,9 @@ Plan DrawPlan(Random* random) {
   plan.job_us_max = Between(random, 100, 10'000);
   plan.pause_us_max = Between(random, 1'000, 60'000);
   if (random->Below(4) == 0) plan.request_timeout_us = Between(random, 50'000, 300'000);
+  plan.lease_us = Between(random, 10'000, 60'000);
+  if (random->Below(4) != 0) plan.checkpoint_gap_us_mean = Between(random, 50'000, 600'000);
+  plan.checkpoint_leave_after_ms = Between(random, 100, 300);
   DrawFaults(random, &plan);
   return plan;
 }

@@ -27,9 +27,10 @@ enum class Fault {
   kTornAppends,     // for a while
   kFailingSyncs,    // for a while
   kFailingIngests,  // for a while
+  kFailingReads,    // of rows, for a while
   kSlowJobs,        // for a while
 };
-inline constexpr size_t kFaultCount = 13;
+inline constexpr size_t kFaultCount = 14;
 std::string_view FaultName(Fault fault);
 
 struct Plan {
@@ -50,6 +51,10 @@ struct Plan {
   uint64_t job_us_max = 3000;
   uint64_t pause_us_max = 40'000;  // of a client between two calls
   uint64_t request_timeout_us = 0;
+
+  uint64_t lease_us = 30'000;
+  uint64_t checkpoint_gap_us_mean = 0;     // 0: none but the last
+  uint64_t checkpoint_leave_after_ms = 0;  // a client that was silent for so long
 
   std::array<uint32_t, kFaultCount> weights = {};  // how often each fault, relative to the others
   uint64_t fault_gap_us_mean = 50'000;

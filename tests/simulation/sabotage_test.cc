@@ -1,4 +1,5 @@
 // Servers that are broken on purpose: each must be caught within a thousand seeds.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/simulation/sabotages.h"
@@ -33,6 +34,17 @@ TEST(Sabotage, WatermarkAheadOfRowsIsCaught) { EXPECT_NE(FirstCatch(WatermarkAhe
 
 TEST(Sabotage, ReplayThatIgnoresRowLsnsIsCaught) {
   EXPECT_NE(FirstCatch(ReplayIgnoresRowLsns()), 0u);
+}
+
+// It is the checkpoint that breaks, and nothing else.
+TEST(Sabotage, CheckpointWithoutMarksIsCaught) {
+  for (uint64_t seed = 1; seed <= kSeedsMax; ++seed) {
+    const RunResult result = Simulate({.seed = seed, .sabotage = CheckpointWithoutMarks()});
+    if (result.verdict.ok()) continue;
+    EXPECT_THAT(std::string(result.verdict.message()), testing::StartsWith("checkpoint:"));
+    return;
+  }
+  FAIL() << "not caught";
 }
 
 }  // namespace

@@ -49,9 +49,11 @@ class AlteredDisk final : public DiskTier {
   AlteredDisk(std::unique_ptr<DiskTier> disk, Alter in, Alter out)
       : disk_(std::move(disk)), in_(std::move(in)), out_(std::move(out)) {}
 
-  absl::Status Ingest(std::span<const DiskEntry> entries) override {
+  using DiskTier::Ingest;
+  absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     std::vector<DiskEntry> altered;
-    for (DiskEntry entry : entries) {
+    for (const DiskEntryView& view : entries) {
+      DiskEntry entry{std::string(view.key), std::string(view.value)};
       if (!in_ || in_(&entry)) altered.push_back(std::move(entry));
     }
     return altered.empty() ? absl::OkStatus() : disk_->Ingest(altered);
@@ -73,6 +75,14 @@ class AlteredDisk final : public DiskTier {
       if (out_ && !out_(&entry)) return absl::OkStatus();
       return visit(entry.key, entry.value);
     });
+  }
+  absl::Status Freeze(const std::string& name) override { return disk_->Freeze(name); }
+  absl::Status DropFrozen(const std::string& name) override { return disk_->DropFrozen(name); }
+  absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const override {
+    return disk_->OpenFrozen(name);
+  }
+  absl::StatusOr<std::vector<FrozenFile>> ListFrozen(const std::string& name) const override {
+    return disk_->ListFrozen(name);
   }
 
  private:
@@ -107,7 +117,7 @@ Sabotage AcknowledgeBeforeLogWrite() {
 }
 
 Sabotage DedupWindowNotPersisted() {
-  return AlterDisk([](DiskEntry* entry) { return entry->key != MetaKey("clients"); }, nullptr);
+  return AlterDisk([](DiskEntry* entry) { return entry->key != MetaKey("client_table"); }, nullptr);
 }
 
 Sabotage WatermarkAheadOfRows() {
@@ -117,6 +127,12 @@ Sabotage WatermarkAheadOfRows() {
         return true;
       },
       nullptr);
+}
+
+Sabotage CheckpointWithoutMarks() {
+  Sabotage sabotage;
+  sabotage.push_mark = [](Mark) { return Mark(0); };
+  return sabotage;
 }
 
 Sabotage ReplayIgnoresRowLsns() {

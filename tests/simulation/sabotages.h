@@ -16,5 +16,7 @@ Sabotage DedupWindowNotPersisted();
 Sabotage WatermarkAheadOfRows();
 // Rows come back from the disk without their LSNs.
 Sabotage ReplayIgnoresRowLsns();
+// Clients' pushes bear no mark: each shard puts its own on its part.
+Sabotage CheckpointWithoutMarks();
 
 }  // namespace rowhouse

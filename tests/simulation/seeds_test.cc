@@ -46,11 +46,30 @@ TEST(Simulation, MeetsEveryTrouble) {
   for (size_t i = 0; i < kFaultCount; ++i) {
     EXPECT_GT(counts[StrCat("fault: ", FaultName(static_cast<Fault>(i)))], 0u) << i;
   }
-  for (const char* what :
-       {"push answered as duplicate", "torn tail cut", "segment unlinked", "unlink undone",
-        "unsynced bytes lost", "records lost", "late request", "crash in a job",
-        "crash at a boundary", "log job failed", "file job failed", "fenced", "call expired",
-        "congested", "server_refused_below_window", "server_refused_log_unavailable"}) {
+  for (const char* what : {"push answered as duplicate",
+                           "torn tail cut",
+                           "segment unlinked",
+                           "unlink undone",
+                           "unsynced bytes lost",
+                           "records lost",
+                           "late request",
+                           "crash in a job",
+                           "crash at a boundary",
+                           "log job failed",
+                           "file job failed",
+                           "fenced",
+                           "call expired",
+                           "congested",
+                           "server_refused_below_window",
+                           "server_refused_log_unavailable",
+                           "checkpoint made",
+                           "checkpoint refused or failed",
+                           "half steps named",
+                           "client left behind",
+                           "mark closed",
+                           "rows read from disk",
+                           "read job failed",
+                           "server_refused_stale_mark"}) {
     EXPECT_GT(counts[what], 0u) << what;
   }
 }

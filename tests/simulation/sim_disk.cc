@@ -105,7 +105,8 @@ class SimDisk::RowsView final : public DiskTier {
  public:
   explicit RowsView(SimDisk* disk) : disk_(disk) {}
 
-  absl::Status Ingest(std::span<const DiskEntry> entries) override {
+  using DiskTier::Ingest;
+  absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     if (disk_->fail_ingests_) return absl::ResourceExhaustedError("memory: rows: the disk is full");
     return disk_->DoWrite([&] {
       disk_->world_->Count("ingest");
@@ -114,11 +115,27 @@ class SimDisk::RowsView final : public DiskTier {
   }
   absl::StatusOr<std::vector<std::optional<std::string>>> Read(
       std::span<const std::string> keys) const override {
+    if (disk_->fail_reads_) return absl::UnavailableError("memory: rows: the read failed");
+    disk_->world_->Count("rows read from disk", keys.size());
     return disk_->rows_->Read(keys);
   }
   absl::Status Scan(std::string_view begin, std::string_view end,
                     const Visitor& visit) const override {
     return disk_->rows_->Scan(begin, end, visit);
+  }
+  absl::Status Freeze(const std::string& name) override {
+    if (disk_->fail_ingests_) return absl::ResourceExhaustedError("memory: rows: the disk is full");
+    disk_->images_.insert(name);
+    return disk_->DoWrite([&] { return disk_->rows_->Freeze(name); });
+  }
+  absl::Status DropFrozen(const std::string& name) override {
+    return disk_->DoWrite([&] { return disk_->rows_->DropFrozen(name); });
+  }
+  absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const override {
+    return disk_->rows_->OpenFrozen(name);
+  }
+  absl::StatusOr<std::vector<FrozenFile>> ListFrozen(const std::string& name) const override {
+    return disk_->rows_->ListFrozen(name);
   }
 
  private:
@@ -128,7 +145,10 @@ class SimDisk::RowsView final : public DiskTier {
 SimDisk::SimDisk(World* world) : world_(world), rows_(MakeMemoryDiskTier()) {}
 
 std::unique_ptr<LogFiles> SimDisk::OpenLogFiles() { return std::make_unique<View>(this); }
-std::unique_ptr<DiskTier> SimDisk::OpenRows() { return std::make_unique<RowsView>(this); }
+std::unique_ptr<DiskTier> SimDisk::OpenRows() {
+  DropImages();
+  return std::make_unique<RowsView>(this);
+}
 
 SimDisk::Step SimDisk::NextWrite() {
   if (dead_) return Step::kDieBefore;
@@ -151,6 +171,11 @@ absl::Status SimDisk::DoWrite(Write write) {
 void SimDisk::Revive() {
   dead_ = false;
   writes_left_ = 0;
+}
+
+void SimDisk::DropImages() {
+  for (const std::string& name : images_) rows_->DropFrozen(name).IgnoreError();
+  images_.clear();
 }
 
 absl::Status SimDisk::Archive(std::string_view name) {
@@ -227,7 +252,7 @@ void SimDisk::Heal() {
   files_.HealAppends();
   files_.FailSyncs(false);
   files_.FailTruncates(false);
-  failing_ = fail_ingests_ = false;
+  failing_ = fail_ingests_ = fail_reads_ = false;
 }
 
 absl::StatusOr<Journal> SimDisk::ReadLog() const {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,9 @@ class SimDisk {
   void TearAppends();
   void FailSyncs(bool fail);
   void FailIngests(bool fail) { fail_ingests_ = fail; }
+  void FailReads(bool fail) { fail_reads_ = fail; }
   void Heal();
-  bool failing() const { return failing_ || fail_ingests_; }
+  bool failing() const { return failing_ || fail_ingests_ || fail_reads_; }
 
   // Every record from LSN 1 on, segments that were unlinked included.
   absl::StatusOr<Journal> ReadLog() const;
@@ -68,16 +70,20 @@ class SimDisk {
   absl::Status Archive(std::string_view name);
   void MangleUnsynced(std::string_view name);
   void BringBackUnlinked();
+  // Images end with the process.
+  void DropImages();
 
   World* const world_;
   MemoryLogFiles files_;
   std::unique_ptr<DiskTier> rows_;
   std::map<std::string, std::vector<std::byte>, std::less<>> unlinked_;
   std::map<std::string, uint64_t, std::less<>> synced_bytes_;
+  std::set<std::string> images_;
   uint64_t writes_left_ = 0;  // 0: no death is planned
   bool dead_ = false;
   bool failing_ = false;
   bool fail_ingests_ = false;
+  bool fail_reads_ = false;
 };
 
 }  // namespace rowhouse

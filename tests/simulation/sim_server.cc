@@ -3,21 +3,15 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "common/status_macros.h"
+#include "storage/checkpoint_files.h"
+#include "tests/simulation/shard_rows.h"
 
 namespace rowhouse {
 namespace {
 
 constexpr uint64_t kEpochMs = 1'700'000'000'000;
-
-OracleRow CopyRow(const TableRows& table, const std::byte* row) {
-  const RowLayout& layout = table.layout();
-  const float* const weights = RowLayout::Weights(row);
-  const float* const state = layout.State(row);
-  return {RowLayout::Header(row).lsn,
-          {weights, weights + layout.dim()},
-          {state, state + layout.state_floats()}};
-}
 
 }  // namespace
 
@@ -103,11 +97,7 @@ Rows SimServer::ReadRows() {
     world_->Expect(rows.status());
     return {};
   }
-  for (const auto& table : shard_->tables().all()) {
-    table->Visit(0, std::numeric_limits<uint64_t>::max(), [&](std::byte* row) {
-      (*rows)[{table->id(), RowLayout::Header(row).key}] = CopyRow(*table, row);
-    });
-  }
+  AddRowsInMemory(*shard_, &*rows);
   return *std::move(rows);
 }
 
@@ -161,7 +151,16 @@ bool SimServer::Accept(SessionId session) {
   return true;
 }
 
-void SimServer::OnEnded(SessionId session) { sessions_.erase(session); }
+void SimServer::OnEnded(SessionId session) { CloseSession(session); }
+
+void SimServer::CloseSession(SessionId session) {
+  if (sessions_.erase(session) == 0) return;
+  InThisLife(0, [this, session] {
+    Effects effects;
+    shard_->OnSessionClosed(session, &effects);
+    Perform(std::move(effects));
+  });
+}
 
 void SimServer::OnFrame(SessionId session, const ReceivedFrame& frame) {
   const auto found = sessions_.find(session);
@@ -170,31 +169,37 @@ void SimServer::OnFrame(SessionId session, const ReceivedFrame& frame) {
   HandleWaiting();
 }
 
-// Sessions are read while the log keeps up.
+// Sessions are read while log and memory keep up.
 void SimServer::HandleWaiting() {
-  bool handled = true;
-  while (handled && up()) {
-    handled = false;
-    for (auto& [id, session] : sessions_) {
-      if (shard_->congested()) return world_->Count("congested");
-      if (session.finishing) session.waiting.clear();
-      if (session.waiting.empty()) continue;
-      const ReceivedFrame frame = std::move(session.waiting.front());
-      session.waiting.pop_front();
-      handled = true;
-      Handle(id, frame);
-      break;  // the sessions may have changed
-    }
+  if (std::exchange(handling_, true)) return;
+  while (HandleOneWaiting()) {
   }
+  handling_ = false;
+}
+
+bool SimServer::HandleOneWaiting() {
+  if (!up()) return false;
+  for (auto& [id, session] : sessions_) {
+    if (shard_->congested()) {
+      world_->Count("congested");
+      return false;
+    }
+    if (session.finishing) session.waiting.clear();
+    if (session.waiting.empty()) continue;
+    const ReceivedFrame frame = std::move(session.waiting.front());
+    session.waiting.pop_front();
+    Handle(id, frame);
+    return true;
+  }
+  return false;
 }
 
 void SimServer::Handle(SessionId session, const ReceivedFrame& frame) {
   world_->trace.Note(name(), " takes op ", frame.header.op, " id ", frame.header.request_id,
                      " of session ", session.value(), ", ", frame.header.body_checksum);
   ++sessions_[session].unanswered;
-  const ReceivedFrame seen = world_->sabotage.request ? world_->sabotage.request(frame) : frame;
   Effects effects;
-  shard_->OnRequest(session, seen, NowMs(), &effects);
+  shard_->OnRequest(session, frame, NowMs(), &effects);
   Perform(std::move(effects));
 }
 
@@ -205,6 +210,12 @@ void SimServer::Perform(Effects effects) {
   }
   if (effects.file_job.has_value()) {
     InThisLife(JobDelay(), [this, job = *effects.file_job] { RunFile(job); });
+  }
+  for (ReadJob& job : effects.read_jobs) {
+    InThisLife(JobDelay(), [this, job = std::move(job)] { RunRead(job); });
+  }
+  if (effects.checkpoint_job.has_value()) {
+    InThisLife(JobDelay(), [this, job = *effects.checkpoint_job] { RunCheckpoint(job); });
   }
   if (effects.flush_step) {
     InThisLife(1 + world_->random.Below(200), [this] {
@@ -229,6 +240,7 @@ void SimServer::Perform(Effects effects) {
   if (crash_at_ == Boundary::kAfterAnswer && !effects.answers.empty()) {
     InThisLife(0, [this] { CrashIfAt(Boundary::kAfterAnswer); });
   }
+  HandleWaiting();
 }
 
 void SimServer::SendAnswer(Answer answer) {
@@ -243,7 +255,7 @@ void SimServer::SendAnswer(Answer answer) {
 void SimServer::FinishIfAnswered(SessionId id) {
   const Session& session = sessions_[id];
   if (!session.finishing || session.unanswered > 0) return;
-  sessions_.erase(id);
+  CloseSession(id);
   network_->CloseByServer(id);
 }
 
@@ -273,13 +285,12 @@ void SimServer::RunLog(LogJob job) {
     Effects effects;
     shard_->OnLogDone(outcome, &effects);
     Perform(std::move(effects));
-    HandleWaiting();
   });
 }
 
 void SimServer::RunFile(FileJob job) {
   const absl::Status status = RunFileJob(job, storage_.disk.get());
-  world_->trace.Note(name(), " file job of ", job.entries->size(), " ",
+  world_->trace.Note(name(), " file job of ", job.entries->entry_count(), " ",
                      std::string(status.message()));
   if (!status.ok()) world_->Count("file job failed");
   if (CrashIfAt(Boundary::kAfterFileJob)) return;
@@ -288,6 +299,50 @@ void SimServer::RunFile(FileJob job) {
     shard_->OnFileDone(status, &effects);
     Perform(std::move(effects));
   });
+}
+
+void SimServer::RunRead(const ReadJob& job) {
+  const ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
+  if (!outcome.status.ok()) world_->Count("read job failed");
+  InThisLife(JobDelay(), [this, outcome] {
+    Effects effects;
+    shard_->OnRowsRead(outcome, &effects);
+    Perform(std::move(effects));
+  });
+}
+
+// As ps/shard_storage.h does, but that what is published goes to the depot.
+void SimServer::RunCheckpoint(const CheckpointJob& job) {
+  CheckpointOutcome outcome;
+  if (job.kind == CheckpointJob::Kind::kPublish) {
+    outcome.status = Publish(job);
+  } else {
+    outcome = RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
+  }
+  world_->trace.Note(name(), " checkpoint job ", static_cast<int>(job.kind), " of attempt ",
+                     job.attempt, " ", std::string(outcome.status.message()));
+  if (CrashIfAt(Boundary::kAfterCheckpointJob)) return;
+  InThisLife(JobDelay(), [this, outcome] {
+    Effects effects;
+    shard_->OnCheckpointDone(outcome, &effects);
+    Perform(std::move(effects));
+  });
+}
+
+absl::Status SimServer::Publish(const CheckpointJob& job) {
+  PublishedShard published;
+  ASSIGN_OR_RETURN(const auto image,
+                   storage_.disk->OpenFrozen(absl::StrFormat("%016x", job.attempt)));
+  RETURN_IF_ERROR(image->Scan("", "", [&](std::string_view key, std::string_view value) {
+    published.entries.push_back({std::string(key), std::string(value)});
+    return absl::OkStatus();
+  }));
+  ASSIGN_OR_RETURN(const auto parts, FindLogParts(*storage_.files, job.watermark, job.cut));
+  for (const LogPart& part : parts) {
+    ASSIGN_OR_RETURN(published.segments[part.name], storage_.files->Read(part.name, 0, part.bytes));
+  }
+  world_->depot.attempts[job.attempt][identity_.shard] = std::move(published);
+  return absl::OkStatus();
 }
 
 void SimServer::CountRefusals() {

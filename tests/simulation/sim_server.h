@@ -23,7 +23,14 @@
 namespace rowhouse {
 
 // Places between two effects.
-enum class Boundary { kNone, kAfterLogJob, kAfterFileJob, kAfterAnswer, kAfterFlushStep };
+enum class Boundary {
+  kNone,
+  kAfterLogJob,
+  kAfterFileJob,
+  kAfterAnswer,
+  kAfterFlushStep,
+  kAfterCheckpointJob,
+};
 
 class SimServer final : public ServerEnd {
  public:
@@ -73,6 +80,8 @@ class SimServer final : public ServerEnd {
   void BeginLife();
   void StartLater();
   void HandleWaiting();
+  bool HandleOneWaiting();
+  void CloseSession(SessionId session);
   void Handle(SessionId session, const ReceivedFrame& frame);
   void Perform(Effects effects);
   void SendAnswer(Answer answer);
@@ -80,6 +89,9 @@ class SimServer final : public ServerEnd {
   void Offer(std::span<const LogRecord> records);
   void RunLog(LogJob job);
   void RunFile(FileJob job);
+  void RunRead(const ReadJob& job);
+  void RunCheckpoint(const CheckpointJob& job);
+  absl::Status Publish(const CheckpointJob& job);
   bool CrashIfAt(Boundary boundary);
 
   World* const world_;
@@ -94,6 +106,7 @@ class SimServer final : public ServerEnd {
   uint64_t run_ = 0;  // counts starts and ends, for events that belong to one life
   uint64_t slowness_ = 1;
   bool starting_ = false;
+  bool handling_ = false;
   Boundary crash_at_ = Boundary::kNone;
   LifeEnd crash_end_ = LifeEnd::kKilled;
 };

@@ -3,8 +3,11 @@
 #include <cmath>
 #include <memory>
 #include <numeric>
+#include <set>
 #include <utility>
 
+#include "tests/simulation/checkpoint_checks.h"
+#include "tests/simulation/checkpoint_maker.h"
 #include "tests/simulation/client_process.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/sim_server.h"
@@ -46,11 +49,13 @@ class Simulation {
       StartProcess(&clients_[i]);
     }
     ScheduleFault();
+    ScheduleCheckpoint();
     const uint64_t end_us = world_.plan.faults_end_us + kPatienceUs;
     RunUntil([this] { return AllDone(); }, end_us, "the clients' calls are not answered");
     over_ = true;
     HealAll();
     RunUntil([this] { return AllUp(); }, end_us, "not every shard comes up");
+    MakeLastCheckpoint(end_us);
     StopAll(end_us);
     if (!world_.failed()) CheckAll();
     return Result();
@@ -80,6 +85,9 @@ class Simulation {
 
   void StartProcess(ClientRole* role) {
     ClientProcess::Events events;
+    events.given_up = [this](const PushIdentity& push) {
+      given_up_.insert({push.client, push.incarnation, push.sequence});
+    };
     events.take_call = [role] { return role->calls_left > 0 && role->calls_left--; };
     auto process =
         std::make_unique<ClientProcess>(&world_, &network_, role->client, &role->step, &witnesses_,
@@ -106,11 +114,45 @@ class Simulation {
     });
   }
 
+  uint64_t Exponential(uint64_t mean_us) {
+    return 1 +
+           static_cast<uint64_t>(-static_cast<double>(mean_us) * std::log(world_.random.Unit()));
+  }
+
+  CheckpointMaker* StartCheckpoint() {
+    makers_.push_back(std::make_unique<CheckpointMaker>(&world_, &network_, makers_.size() + 1));
+    makers_.back()->Start();
+    return makers_.back().get();
+  }
+
+  // Mostly one at a time; some drivers die on the way.
+  void ScheduleCheckpoint() {
+    if (world_.plan.checkpoint_gap_us_mean == 0) return;
+    world_.events.After(Exponential(world_.plan.checkpoint_gap_us_mean), [this] {
+      if (over_) return;
+      if (makers_.empty() || makers_.back()->done() || world_.OneIn(10)) {
+        CheckpointMaker* maker = StartCheckpoint();
+        if (world_.OneIn(4)) {
+          world_.events.After(world_.Between(1, 300'000), [maker] { maker->Die(); });
+        }
+      }
+      ScheduleCheckpoint();
+    });
+  }
+
+  // With nothing failing any more, one has to come about.
+  void MakeLastCheckpoint(uint64_t end_us) {
+    const size_t made = world_.depot.made.size();
+    const auto succeeded = [this, made] { return world_.depot.made.size() > made; };
+    while (!world_.failed() && !succeeded()) {
+      CheckpointMaker* maker = StartCheckpoint();
+      RunUntil([&] { return maker->done(); }, end_us, "no checkpoint comes about");
+    }
+  }
+
   void ScheduleFault() {
     if (std::accumulate(world_.plan.weights.begin(), world_.plan.weights.end(), 0u) == 0) return;
-    const double mean = static_cast<double>(world_.plan.fault_gap_us_mean);
-    const auto gap_us = static_cast<uint64_t>(-mean * std::log(world_.random.Unit()));
-    world_.events.After(1 + gap_us, [this] {
+    world_.events.After(Exponential(world_.plan.fault_gap_us_mean), [this] {
       if (over_) return;
       if (world_.events.now_us() > world_.plan.faults_end_us) return HealAll();
       Inject(DrawFault());
@@ -142,7 +184,7 @@ class Simulation {
       case Fault::kDieInJob:
         return AnyServer()->DieInJob(world_.Between(1, 8), AnyEnd());
       case Fault::kDieAtBoundary:
-        return AnyServer()->CrashAt(static_cast<Boundary>(world_.Between(1, 4)), AnyEnd());
+        return AnyServer()->CrashAt(static_cast<Boundary>(world_.Between(1, 5)), AnyEnd());
       case Fault::kCutConnection:
         return CutAny();
       case Fault::kCrashClient:
@@ -160,6 +202,7 @@ class Simulation {
     if (fault == Fault::kTornAppends) server->disk().TearAppends();
     if (fault == Fault::kFailingSyncs) server->disk().FailSyncs(true);
     if (fault == Fault::kFailingIngests) server->disk().FailIngests(true);
+    if (fault == Fault::kFailingReads) server->disk().FailReads(true);
     if (fault == Fault::kSlowJobs) server->set_slowness(20);
     world_.events.After(world_.Between(1, world_.plan.fault_us_max), [server] {
       server->disk().Heal();
@@ -225,6 +268,24 @@ class Simulation {
       for (const auto& process : role.processes) process->CheckOrders();
     }
     world_.Count("pulled rows that cannot be judged", unknown);
+    CheckCheckpoints();
+  }
+
+  void CheckCheckpoints() {
+    std::set<PushName> excused = given_up_;
+    std::vector<const Journal*> journals;
+    for (size_t i = 0; i < servers_.size(); ++i) {
+      AddLostPushes(servers_[i]->lives(), witnesses_[i].acks, &excused);
+      journals.push_back(&servers_[i]->lives().back().journal);
+    }
+    for (const MadeCheckpoint& made : world_.depot.made) {
+      for (size_t i = 0; i < servers_.size(); ++i) {
+        const absl::StatusOr<Rows> rows = RecoverCut(made.shards[i], made.mark);
+        if (!rows.ok()) return world_.Expect(rows.status());
+        world_.Expect(CheckCut(*journals[i], made.mark, made.cuts[i], *rows));
+      }
+      world_.Expect(CheckWholeSteps(journals, made.mark, made.half_steps, excused));
+    }
   }
 
   RunResult Result() {
@@ -242,6 +303,8 @@ class Simulation {
   std::vector<Witness> witnesses_;
   std::vector<std::unique_ptr<SimServer>> servers_;
   std::vector<ClientRole> clients_;
+  std::vector<std::unique_ptr<CheckpointMaker>> makers_;
+  std::set<PushName> given_up_;
   bool over_ = false;
 };
 

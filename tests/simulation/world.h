@@ -10,9 +10,11 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "common/types.h"
 #include "common/wire/frame.h"
 #include "storage/disk_tier.h"
 #include "storage/push_log.h"
+#include "tests/simulation/depot.h"
 #include "tests/simulation/event_queue.h"
 #include "tests/simulation/plan.h"
 #include "tests/simulation/trace.h"
@@ -24,7 +26,7 @@ namespace rowhouse {
 struct Sabotage {
   std::function<std::unique_ptr<DiskTier>(std::unique_ptr<DiskTier>)> disk;
   std::function<std::unique_ptr<PushLog>(std::unique_ptr<PushLog>)> log;
-  std::function<ReceivedFrame(const ReceivedFrame&)> request;
+  std::function<Mark(Mark)> push_mark;  // that a client puts on a push
 };
 
 struct World {
@@ -37,6 +39,7 @@ struct World {
   const Plan plan;
   Sabotage sabotage;
   absl::Status verdict;  // the first check that was violated
+  Depot depot;
   std::map<std::string, uint64_t, std::less<>> counts;
 
   bool failed() const { return !verdict.ok(); }

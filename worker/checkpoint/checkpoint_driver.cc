@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <random>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <tuple>
@@ -237,11 +238,12 @@ absl::StatusOr<CheckpointManifest> CreateCheckpoint(Client& client,
 std::vector<HalfStep> HalfStepsOf(std::span<const CheckpointStatusAnswer> shards) {
   using Life = std::pair<ClientId, Incarnation>;
   std::map<Life, Sequence> floors;
-  for (const auto& shard : shards) {
-    for (const CheckpointPart& part : shard.parts_of_left) {
-      if (part.part_count != 0) continue;
-      Sequence& floor = floors[{part.client, part.incarnation}];
-      floor = std::max(floor, part.sequence);
+  std::map<Life, std::set<size_t>> tellers;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    for (const CheckpointPart& part : shards[i].parts_of_left) {
+      const Life life{part.client, part.incarnation};
+      tellers[life].insert(i);
+      if (part.part_count == 0) floors[life] = std::max(floors[life], part.sequence);
     }
   }
   std::map<std::pair<Life, Sequence>, HalfStep> steps;
@@ -249,6 +251,8 @@ std::vector<HalfStep> HalfStepsOf(std::span<const CheckpointStatusAnswer> shards
     for (const CheckpointPart& part : shard.parts_of_left) {
       const Life life{part.client, part.incarnation};
       if (part.part_count == 0 || part.sequence < floors[life]) continue;
+      // Open on some shard still, where it has closed the mark: all its pushes were acknowledged.
+      if (tellers[life].size() < shards.size()) continue;
       HalfStep& step = steps[{life, part.sequence}];
       step = {part.client, part.incarnation,       part.sequence,
               part.step,   step.parts_present + 1, part.part_count};

@@ -17,6 +17,10 @@
 
 namespace rowhouse {
 
+// A client's marks count from here, also where no checkpoint was ever announced: a push that bears
+// 0 takes the mark of its shard, and a step over two shards could come to bear two.
+inline constexpr Mark kFirstMark{1};
+
 class MarkBook {
  public:
   // `registered`: every shard knows the client under this mark or a higher one.

@@ -21,6 +21,7 @@
 #include "common/wire/control.h"
 #include "worker/client.h"
 #include "worker/client/backoff.h"
+#include "worker/client/mark_book.h"
 #include "worker/client/request_queue.h"
 
 namespace rowhouse {
@@ -30,9 +31,9 @@ struct LinkIdentity {
   ClientId client;
   Incarnation incarnation;
   Timeline timeline;
-  Mark mark;             // the highest that any shard has told; rises
-  Mark registered_mark;  // the lowest under which a shard has opened the client
-  Step last_step;        // the highest that any shard knew when the client connected
+  Mark mark = kFirstMark;  // the highest that any shard has told; rises
+  Mark registered_mark;    // the lowest under which a shard has opened the client
+  Step last_step;          // the highest that any shard knew when the client connected
 };
 
 // What a link tells its owner.

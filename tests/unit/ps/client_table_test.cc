@@ -227,7 +227,19 @@ TEST(ClientTable, MergesWhatSeveralShardsKnew) {
   EXPECT_EQ(a.Find(ClientId(1))->incarnation, Incarnation(3));
   EXPECT_EQ(a.Find(ClientId(1))->step, Step(3));
   EXPECT_EQ(a.CountUnclosed(Mark(9)), 0u);
-  EXPECT_EQ(a.PartsOfLeft(Mark(9)).size(), 0u);
+  for (const CheckpointPart& part : a.PartsOfLeft(Mark(9))) EXPECT_EQ(part.part_count, 0u);
+}
+
+TEST(ClientTable, TellsOfAnIncarnationThatEndedAlsoWhereItPushedNothing) {
+  ClientTable table;
+  Open(&table, 1, 1);
+  EXPECT_TRUE(table.PartsOfLeft(Mark(9)).empty());
+  Open(&table, 1, 2);
+  ASSERT_EQ(table.PartsOfLeft(Mark(9)).size(), 1u);
+  EXPECT_EQ(table.PartsOfLeft(Mark(9))[0].incarnation, Incarnation(1));
+  table.Apply(LeaveClient{ClientId(1), Incarnation(2)}, 1);
+  ASSERT_EQ(table.PartsOfLeft(Mark(9)).size(), 2u);
+  EXPECT_EQ(table.PartsOfLeft(Mark(9))[1].part_count, 0u);
 }
 
 }  // namespace

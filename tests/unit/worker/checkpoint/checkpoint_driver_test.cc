@@ -224,7 +224,7 @@ CheckpointPart Part(uint64_t sequence, uint32_t count, uint64_t incarnation = 1)
 TEST(HalfSteps, AreThoseOfWhichPartsAreMissing) {
   const std::vector<CheckpointStatusAnswer> shards = {Telling({Part(1, 2), Part(2, 3), Part(3, 1)}),
                                                       Telling({Part(1, 2), Part(2, 3)}),
-                                                      Telling({})};
+                                                      Telling({Part(1, 0)})};
   const auto half = HalfStepsOf(shards);
   ASSERT_THAT(half, SizeIs(1));
   EXPECT_EQ(half[0].client, ClientId(4));
@@ -244,9 +244,16 @@ TEST(HalfSteps, BelowAFloorThatAnyShardKnowsAreDoneWith) {
 }
 
 TEST(HalfSteps, KeepIncarnationsApart) {
-  const std::vector<CheckpointStatusAnswer> shards = {Telling({Part(1, 2, 1)}),
-                                                      Telling({Part(1, 2, 2)})};
+  const std::vector<CheckpointStatusAnswer> shards = {Telling({Part(1, 2, 1), Part(1, 0, 2)}),
+                                                      Telling({Part(1, 0, 1), Part(1, 2, 2)})};
   EXPECT_THAT(HalfStepsOf(shards), SizeIs(2));
+}
+
+TEST(HalfSteps, AreNotOfAnIncarnationThatClosedTheMarkOnAShardBeforeItWasReplaced) {
+  // The second shard was sealed while the incarnation was open there still.
+  const std::vector<CheckpointStatusAnswer> shards = {Telling({Part(1, 0), Part(1, 2)}),
+                                                      Telling({})};
+  EXPECT_THAT(HalfStepsOf(shards), SizeIs(0));
 }
 
 TEST(SilentClients, AreSilentOnEveryShardThatWaitsForThem) {
