@@ -16,6 +16,8 @@ class Statistics;
 
 namespace rowhouse {
 
+class DiskCache;
+
 struct RocksHooks {
   rocksdb::Env* env = nullptr;                      // null: the system's
   std::shared_ptr<rocksdb::Statistics> statistics;  // filled, where given

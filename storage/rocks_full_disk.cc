@@ -100,12 +100,21 @@ class Files final : public rocksdb::FileSystemWrapper {
   }
 };
 
+// All but the files as in the one below it, its clock included.
+class Env final : public rocksdb::EnvWrapper {
+ public:
+  explicit Env(rocksdb::Env* below) : EnvWrapper(below) {
+    file_system_ = std::make_shared<Files>(below->GetFileSystem());
+    system_clock_ = below->GetSystemClock();
+  }
+};
+
 }  // namespace
 
 std::shared_ptr<rocksdb::Logger> MakeRocksLogger() { return std::make_shared<ErrorsToLog>(); }
 
 std::unique_ptr<rocksdb::Env> SurviveFullDisk(rocksdb::Options* options) {
-  auto env = rocksdb::NewCompositeEnv(std::make_shared<Files>(options->env->GetFileSystem()));
+  auto env = std::make_unique<Env>(options->env);
   options->env = env.get();
   return env;
 }

@@ -182,6 +182,8 @@ class PowerCutFs::Impl final : public rocksdb::FileSystemWrapper {
     std::error_code ignored;  // others, who go past us, may have removed it
     if (!change.made.empty()) {
       if (change.from.empty()) {
+        const struct stat info = StatOf(change.made);
+        if (info.st_nlink == 1) bytes_lost_ += static_cast<uint64_t>(info.st_size);
         fs::remove(change.made, ignored);
       } else {
         fs::rename(change.made, change.from, ignored);
