@@ -109,6 +109,7 @@ Program ServerProgram() {
           ROWHOUSE_VERSION,
           "Serves shards of embedding tables to workers.",
           {{"serve", "Serve until SIGTERM or SIGINT"},
+           {"restore", "Make a data directory from a checkpoint; has its own --help"},
            {"verify", "Say what is damaged in a data directory; has its own --help"}},
           {"rowhouse-ps --data-dir /var/lib/rowhouse",
            "rowhouse-ps --listen 127.0.0.1:0 --shards 2 --ready-file ready.json --data-dir data",

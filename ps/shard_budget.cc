@@ -98,7 +98,7 @@ void Shard::SettleSession(SessionId session, Effects* effects) {
   for (WaitingRequest* first; (first = waiting_.First(session)) != nullptr && first->ready();) {
     bool must_pin = false;
     const absl::Status status = DoWaiting(*first, &must_pin, effects);
-    if (must_pin) {
+    if (must_pin && status.ok()) {
       PinWaiting(first);
       continue;
     }
@@ -129,6 +129,9 @@ absl::Status Shard::DoWaiting(const WaitingRequest& request, bool* must_pin, Eff
   ASSIGN_OR_RETURN(KnownClient * client, AdmitPush(push.header(), &applied));
   if (!applied.has_value()) RETURN_IF_ERROR(CheckMemoryAccepts());
   *must_pin = !applied.has_value() && request.pin == 0;
+  if (*must_pin && !residency_.CanBegin()) {
+    return Refuse(RefusalReason::kOverloaded, "too many requests wait for rows to be read");
+  }
   if (*must_pin) return absl::OkStatus();
   FinishPush(request.session, frame, push, checked, client, applied, request.arrival_ms, effects);
   return absl::OkStatus();

@@ -10,8 +10,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -32,6 +35,10 @@ class DiskCache {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr uint64_t kUnmergedFilesMax = 32;
+constexpr std::chrono::seconds kMergeWait{5};
+constexpr std::chrono::milliseconds kMergePoll{5};
 
 rocksdb::BlockBasedTableOptions TableOptions(const DiskCache* cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -144,6 +151,7 @@ class RocksDiskTier final : public DiskTier {
   absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     if (is_image()) return RefuseImage();
     RETURN_IF_ERROR(CheckDiskEntries(entries));
+    WaitForMerges();
     const std::string file = StrCat(incoming_, "/", next_file_++, ".sst");
     absl::Status status = WriteFile(file, entries);
     if (status.ok()) status = IngestFile(file);
@@ -238,6 +246,27 @@ class RocksDiskTier final : public DiskTier {
     std::error_code error;
     if (fs::exists(FrozenPath(name) + "/CURRENT", error)) return absl::OkStatus();
     return absl::NotFoundError(StrCat("disk tier: there is no image ", FrozenPath(name)));
+  }
+
+  // RocksDB takes files faster than it merges them, and every read looks into all that are not
+  // merged. Waiting here holds up the flush, and so, where memory is short, the pushes. Not for
+  // ever: a merge that fails must not keep rows off the disk.
+  void WaitForMerges() const {
+    const auto give_up = std::chrono::steady_clock::now() + kMergeWait;
+    while (UnmergedFiles() > kUnmergedFilesMax && std::chrono::steady_clock::now() < give_up) {
+      uint64_t running = 0;
+      uint64_t pending = 0;
+      db_->GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &running);
+      db_->GetIntProperty(rocksdb::DB::Properties::kCompactionPending, &pending);
+      if (running + pending == 0) return;
+      std::this_thread::sleep_for(kMergePoll);
+    }
+  }
+
+  uint64_t UnmergedFiles() const {
+    std::string files;
+    if (!db_->GetProperty(rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &files)) return 0;
+    return std::strtoull(files.c_str(), nullptr, 10);
   }
 
   absl::Status WriteFile(const std::string& file, std::span<const DiskEntryView> entries) {

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "storage/disk_tier.h"
 #include "storage/rocks_disk_tier.h"
 
 namespace rocksdb {

@@ -1,5 +1,6 @@
 // Whether a checkpoint is a consistent cut of the logs: of every push all parts belong to it, or
-// none, but for the half ones that its manifest names.
+// none, but for the half ones that its manifest names. Shards forget what was half in lives of a
+// client that were replaced long ago, so a half push of an older life needs no name.
 //
 // A record belongs to checkpoint k where it is marked less than k and lies at or below its shard's
 // cut; behind the cut no record may be marked less.
@@ -42,12 +43,14 @@ class CutChecker {
     uint32_t present = 0;
     uint32_t total = 0;
   };
+  bool IsOfOldLife(const Push& push) const;
   void Complain(const Push& push, std::string_view what) const;
 
   const CheckpointManifest manifest_;
   std::map<ShardId, Lsn> cuts_;
   std::map<Push, Parts> half_;  // as the manifest says
   std::map<Push, Parts> pushes_;
+  std::map<ClientId, Incarnation> newest_;
   mutable std::vector<std::string> errors_;
 };
 

@@ -5,19 +5,13 @@ import subprocess
 import threading
 
 from crash_fleet import Process
-from support import BIN_DIR
+from support import BIN_DIR, wait_for
 
 CTL = BIN_DIR / "rowhousectl"
 PS = BIN_DIR / "rowhouse-ps"
 # Of those present when the cluster is judged: each look reads all logs once more.
 LOOKED_AT_MAX = 3
 RESTORED_SHARDS = (1, 3)
-
-
-def can_restore():
-    """Whether rowhouse-ps has the subcommand."""
-    done = subprocess.run([str(PS), "--help"], capture_output=True, text=True, check=True)
-    return "\n  restore\n" in done.stdout
 
 
 class Checkpoints:
@@ -32,6 +26,7 @@ class Checkpoints:
         self.killed_drivers = 0
         self.looked_at = 0
         self.restored = 0
+        self.last_restored = None  # (manifest, shard directories)
         self._going_on = False
         self._thread = None
         self._driver = Process(
@@ -54,6 +49,11 @@ class Checkpoints:
         if self._thread:
             self._thread.join()
             self._thread = None
+
+    def wait_for_one(self):
+        """Until one more is made: nobody is killed now."""
+        before = self.made
+        wait_for(lambda: self.made > before, f"a checkpoint: {self._driver.log_path}", 60)
 
     def _loop(self):
         while self._going_on:
@@ -80,26 +80,27 @@ class Checkpoints:
         self._ctl("prune", "--keep", 2)
 
     def _check_restored(self, manifest):
-        if not can_restore():
-            self._judge(manifest, [])
-            return
         for shards in RESTORED_SHARDS:
             self.restored += 1
             target = self.fleet.folder / f"restored-{self.restored}"
             self._run(
-                *(PS, "restore", "--dir", self.directory, "--data-dir", target),
-                *("--checkpoint", int(manifest.stem.split("-")[1])),
-                *("--shards", shards, "--server-index", 0, "--server-count", 1),
+                *(PS, "restore", "--checkpoint", manifest, "--data-dir", target),
+                *("--shards", shards),
             )
-            self._judge(manifest, [target / f"shard-{i}" for i in range(shards)])
+            self.last_restored = (manifest, [target / f"shard-{i}" for i in range(shards)])
+            self._judge(*self.last_restored)
 
     def _judge(self, manifest, restored):
+        self.looked_at += 1
+        errors = self.errors_of(manifest, restored)
+        assert not errors, f"{manifest}: {errors}"
+
+    def errors_of(self, manifest, restored):
+        """What the oracle says of a checkpoint and of the shards that were restored from it."""
         argv = [*self.fleet.oracle_argv(), "--checkpoint", manifest]
         if restored:
             argv += ["--restored", ",".join(str(path) for path in restored)]
-        report = json.loads(self._run(*argv, codes=(0, 1)))
-        self.looked_at += 1
-        assert report["error_count"] == 0, f"{manifest}: {report['errors']}"
+        return json.loads(self._run(*argv, codes=(0, 1)))["errors"]
 
     def _ctl(self, command, *flags):
         return self._run(CTL, "checkpoint", command, "--dir", self.directory, *flags)

@@ -156,6 +156,7 @@ class Fleet:
         shards=1,
         loaders=2,
         server_flags=(),
+        odd_server_flags=(),
         load_flags=(),
         data_folder=None,
     ):
@@ -164,7 +165,8 @@ class Fleet:
         self.seed = seed
         self.journals = self.folder / "journals"
         self.journals.mkdir(parents=True)
-        self.servers = [Server(self, i, servers, shards, server_flags) for i in range(servers)]
+        flags_of = ([*server_flags], [*server_flags, *odd_server_flags])
+        self.servers = [Server(self, i, servers, shards, flags_of[i % 2]) for i in range(servers)]
         self.loaders = [Loader(self, i, load_flags) for i in range(loaders)]
 
     def __enter__(self):

@@ -33,6 +33,8 @@ SERVER_FLAGS = [
     *("--archive", "--segment-bytes", MIB, "--flush-log-bytes", MIB),
     *("--flush-step-rows", 256, "--flush-file-rows", 2048, "--retry-ms", 20),
 ]
+# One server of two holds a part of its rows in memory, the other one all.
+ODD_SERVER_FLAGS = ["--memory-bytes-max", 4 * MIB]
 LOAD_FLAGS = ["--in-flight", 64, "--rows", 48, "--keys", 30000]
 # What a kill is aimed at, and how often.
 TARGETS = [
@@ -109,6 +111,7 @@ class Rounds:
     def check(self, done):
         for loader in self.fleet.loaders:
             loader.wait_progress()
+        self.checkpoints.wait_for_one()
         self.checkpoints.stop()
         self.fleet.stop()
         self.report = self.fleet.judge()
@@ -197,7 +200,7 @@ def parse_arguments():
 
 
 def run(folder, rounds, seed, servers=2, shards=1, check_every=20, say=print):
-    """The summary, and the fleet with everything it left in `folder`."""
+    """The summary, and what was run, with everything that it left in `folder`."""
     begin = time.monotonic()
     with Fleet(
         folder,
@@ -205,11 +208,12 @@ def run(folder, rounds, seed, servers=2, shards=1, check_every=20, say=print):
         servers=servers,
         shards=shards,
         server_flags=SERVER_FLAGS,
+        odd_server_flags=ODD_SERVER_FLAGS,
         load_flags=LOAD_FLAGS,
     ) as fleet:
         work = Rounds(fleet, seed, say)
         work.run(rounds, check_every)
-    return summary_of(rounds, seed, time.monotonic() - begin, fleet, work), fleet
+    return summary_of(rounds, seed, time.monotonic() - begin, fleet, work), work
 
 
 def main():

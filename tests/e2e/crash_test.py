@@ -15,10 +15,13 @@ ROUNDS = 8
 
 class Crash(EndToEnd):
     def test_nothing_is_lost_and_nothing_applied_twice(self):
-        summary, fleet = crash_rounds.run(
+        summary, work = crash_rounds.run(
             self.folder / "work", ROUNDS, seed=7, servers=2, shards=1, check_every=4
         )
+        fleet = work.fleet
         print(summary)
+        self.assertGreaterEqual(summary["checkpoints"], 2)
+        self.assert_judge_sees_a_wrong_restore(work.checkpoints)
         self.assertEqual(summary["error_count"], 0)
         self.assertGreaterEqual(summary["kills_of_servers"], 3)
         self.assertGreaterEqual(summary["kills_of_load_processes"], 2)
@@ -56,6 +59,11 @@ class Crash(EndToEnd):
         shutil.rmtree(journals)
         self.assertGreater(report["error_count"], 0)
         self.assertIn(words, "\n".join(report["errors"]))
+
+    def assert_judge_sees_a_wrong_restore(self, checkpoints):
+        manifest, shard_dirs = checkpoints.last_restored
+        self.doctor("flip-weight-bit", shard_dirs[0])
+        self.assertIn("weight 0 is", "\n".join(checkpoints.errors_of(manifest, shard_dirs)))
 
     def doctor(self, damage, shard_dir):
         argv = [BIN_DIR / "rowhouse-crash-doctor", damage, "--shard-dir", shard_dir]

@@ -30,7 +30,7 @@ from support import BIN_DIR
 MIB = 1 << 20
 SEGMENT_BYTES = 4 * MIB
 FLUSH_LOG_BYTES = 16 * MIB
-KEYS = 200_000
+KEYS = 400_000
 # Rows of all tables, each a header of 24 bytes, weights and accumulators: dims 16, 8, 1 and 5.
 TABLE_BYTES = KEYS * sum(24 + 8 * dim for dim in (16, 8, 1, 5))
 SERVERS = 2
@@ -44,6 +44,8 @@ SLACK = {
     "log_bytes": (0.25, FLUSH_LOG_BYTES),
     "rows_bytes": (0.25, 32 * MIB),
 }
+# With a budget: what a server needs besides it, for the program, its threads and what is in flight.
+RESIDENT_CONSTANT = 64 * MIB
 # A log holds what came since the flush before last, and a segment at each end. While a killed
 # server comes back, nothing is flushed and nothing is written.
 LOG_BYTES_MAX = 3 * FLUSH_LOG_BYTES + 2 * SEGMENT_BYTES
@@ -86,8 +88,9 @@ def sample(server):
 
 
 class Soak:
-    def __init__(self, fleet, seed, seconds, say):
+    def __init__(self, fleet, seed, seconds, budget, say):
         self.fleet = fleet
+        self.budget = budget
         self.random = random.Random(seed)
         self.seconds = seconds
         self.say = say
@@ -171,8 +174,16 @@ class Soak:
                 slope = statistics.linear_regression(range(len(half)), half).slope
                 if slope * len(half) > statistics.median(half) * share + constant:
                     yield f"{server}: {column} rises by {slope * len(half):.0f} in the second half"
-                if column == "log_bytes" and max(half) > LOG_BYTES_MAX:
-                    yield f"{server}: {max(half)} bytes of log, more than {LOG_BYTES_MAX}"
+                limit = self.limit(column)
+                if limit and max(half) > limit:
+                    yield f"{server}: {column} of {max(half)}, more than {limit}"
+
+    def limit(self, column):
+        if column == "log_bytes":
+            return LOG_BYTES_MAX
+        if column == "resident_bytes" and self.budget:
+            return self.budget * 11 // 10 + RESIDENT_CONSTANT
+        return None
 
     def table(self):
         """First, median and largest value of each quarter."""
@@ -222,7 +233,7 @@ def main():
         with Fleet(
             folder, arguments.seed, servers=SERVERS, server_flags=flags, load_flags=load_flags
         ) as fleet:
-            soak = Soak(fleet, arguments.seed, arguments.minutes * 60, say)
+            soak = Soak(fleet, arguments.seed, arguments.minutes * 60, budget, say)
             report = soak.run()
     except AssertionError as failure:
         say(f"failed, seed {arguments.seed}; data, logs and journals: {folder}\n{failure}")

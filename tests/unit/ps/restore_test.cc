@@ -68,6 +68,15 @@ class RestoreTest : public ::testing::Test {
     return driver_.Pull(spec_, keys);
   }
 
+  // As they lie in memory.
+  std::vector<Key> OrderOfRows() {
+    std::vector<Key> keys;
+    TableRows& table = *driver_.tables().all().front();
+    table.Visit(0, table.row_number_end(),
+                [&](std::byte* row) { keys.push_back(RowLayout::Header(row).key); });
+    return keys;
+  }
+
   const TableSpec spec_ = Spec("t", 4);
   ShardDriver driver_;
   RestoreProgress last_;
@@ -81,10 +90,13 @@ TEST_F(RestoreTest, ThreadsChangeNothing) {
   EXPECT_GT(alone.rows, 1000u);
   EXPECT_GE(alone.records, 20u);
   EXPECT_EQ(alone.record_rows, 20 * kRows / 10);
+  std::vector<Key> order;
   for (const uint32_t threads : {1u, 2u, 5u}) {
     driver_.Crash();
     ASSERT_TRUE(Start(threads).ok());
     EXPECT_EQ(AllRows(), rows);
+    if (order.empty()) order = OrderOfRows();
+    EXPECT_EQ(OrderOfRows(), order);  // by slots, whoever reads faster
     EXPECT_EQ(last_.rows, alone.rows);
     EXPECT_EQ(last_.records, alone.records);
     EXPECT_EQ(last_.record_rows, alone.record_rows);

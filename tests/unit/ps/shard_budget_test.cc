@@ -376,7 +376,9 @@ TEST_F(FullShard, RestartsUnderTheBudgetAndAfterACrash) {
     } else {
       ASSERT_TRUE(driver_.Stop());
     }
-    ASSERT_TRUE(driver_.Start().ok());
+    RestoreOptions options;
+    options.threads = crash ? 2 : 0;
+    ASSERT_TRUE(driver_.Start(options).ok());
     EXPECT_LE(UsedBytes(driver_), kBudget);
     EXPECT_GT(driver_.CounterValue("rows"), 100u);
     EXPECT_EQ(PullAll(driver_), PullAll(large_)) << crash;

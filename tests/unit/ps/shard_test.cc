@@ -266,6 +266,15 @@ TEST_F(ShardTest, RefusesEverythingWhileStopping) {
   EXPECT_EQ(ReasonOf(Push(PushOf(1, {Key(1)})).status), RefusalReason::kStopping);
 }
 
+TEST_F(ShardTest, CountsTheLongestEventOfEachKind) {
+  for (const uint64_t micros : {30u, 900u, 70u}) {
+    driver_.shard().NoteEventTime(EventKind::kFlushStep, micros);
+  }
+  driver_.shard().NoteEventTime(EventKind::kRequest, 5);
+  EXPECT_EQ(driver_.CounterValue("longest_flush_step_us"), 900u);
+  EXPECT_EQ(driver_.CounterValue("longest_request_us"), 5u);
+}
+
 TEST(ShardFlush, ABackgroundFlushTrimsTheLogAndLosesNothing) {
   ShardDriver::Options options;
   options.limits.flush_log_bytes = 1 << 14;
