@@ -36,15 +36,6 @@ class FilesOfTier final : public DiskTier {
     return tier_->ListFrozen(name);
   }
 
-  absl::Status Freeze(const std::string& name) override { return tier_->Freeze(name); }
-  absl::Status DropFrozen(const std::string& name) override { return tier_->DropFrozen(name); }
-  absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const override {
-    return tier_->OpenFrozen(name);
-  }
-  absl::StatusOr<std::vector<FrozenFile>> ListFrozen(const std::string& name) const override {
-    return tier_->ListFrozen(name);
-  }
-
   std::vector<std::vector<std::string>> files;
 
  private:

@@ -272,7 +272,6 @@ class PowerCuts {
 TEST(PowerCut, NothingAcknowledgedWithFsyncIsLost) {
   uint64_t flushes = 0;
   uint64_t lost_pushes = 0;
-  uint64_t bytes_lost = 0;
   uint64_t entries_undone = 0;
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     PowerCuts cuts({.seed = seed});
@@ -280,13 +279,12 @@ TEST(PowerCut, NothingAcknowledgedWithFsyncIsLost) {
     ASSERT_TRUE(status.ok()) << "seed " << seed << ": " << status;
     flushes += cuts.flushes();
     lost_pushes += cuts.lost_pushes();
-    bytes_lost += cuts.fs().bytes_lost();
     entries_undone += cuts.fs().entries_undone();
   }
-  // The cuts did hurt.
+  // The cuts did hurt. RocksDB syncs what it writes before the next step, so what it loses are
+  // directory entries.
   EXPECT_GT(flushes, 50u);
   EXPECT_GT(lost_pushes, 10u);
-  EXPECT_GT(bytes_lost, 1000u);
   EXPECT_GT(entries_undone, 50u);
 }
 

@@ -243,6 +243,19 @@ TEST_F(ShardTest, WhenTheLogFailsPushesAreRefusedPullsGoOnAndServiceResumes) {
   EXPECT_EQ(driver_.Pull(spec_, {Key(1)}), rows);
 }
 
+TEST_F(ShardTest, WhileTheLogFailsReadersStillFindTablesAndRefusalsSayWhy) {
+  driver_.files().SetDiskBytesMax(0);
+  Push(PushOf(1, {Key(1)}));
+  const Reply known = driver_.SendControl(Op::kCreateTable, CreateTable{spec_});
+  EXPECT_TRUE(known.answered);
+  EXPECT_TRUE(known.status.ok()) << known.status;
+  TableSpec other = spec_;
+  other.name = "other";
+  const Reply refused = driver_.SendControl(Op::kCreateTable, CreateTable{other});
+  EXPECT_EQ(ReasonOf(refused.status), RefusalReason::kLogUnavailable);
+  EXPECT_NE(refused.status.message().find("the disk is full"), std::string::npos) << refused.status;
+}
+
 TEST(ShardCongestion, RequestsWaitForASlowLogButNotForOneThatFails) {
   ShardDriver::Options options;
   options.limits.log_buffer_bytes_max = 100;  // less than one push
