@@ -1,6 +1,7 @@
 #include "ps/client_table.h"
 
 #include <algorithm>
+#include <functional>
 #include <string_view>
 
 #include "common/refusal.h"
@@ -10,7 +11,7 @@
 namespace rowhouse {
 namespace {
 
-// Of one client, over all its replaced incarnations; the oldest go first.
+// Of one client, over all its replaced incarnations but the last; the oldest go first.
 constexpr size_t kPastPartsMax = 1024;
 
 struct NamedClient {
@@ -46,17 +47,38 @@ void AddPart(ClientId client, Incarnation incarnation, Sequence sequence,
   parts->push_back({client, incarnation, sequence, applied.step, applied.part_count});
 }
 
+bool IsFloor(const PastPart& part) { return part.applied.part_count == 0; }
+
+// The oldest incarnations go first, each as a whole: a floor above all its numbers stays and says
+// that nothing is known of it here, whatever other shards still know.
+void ForgetSurplus(std::vector<PastPart>* past) {
+  auto surplus = std::count_if(past->begin(), past->end(), std::not_fn(IsFloor)) -
+                 static_cast<ptrdiff_t>(kPastPartsMax);
+  std::vector<PastPart> kept;
+  Incarnation forgotten;
+  for (PastPart& part : *past) {
+    if (IsFloor(part)) {
+      if (surplus > 0) forgotten = part.incarnation;
+      if (part.incarnation == forgotten) part.sequence = Sequence(UINT64_MAX);
+    } else if (part.incarnation == forgotten) {
+      --surplus;
+      continue;
+    }
+    kept.push_back(part);
+  }
+  const size_t dropped = kept.size() - std::min(kept.size(), 2 * kPastPartsMax);
+  kept.erase(kept.begin(), kept.begin() + static_cast<ptrdiff_t>(dropped));
+  *past = std::move(kept);
+}
+
 // The window of an incarnation ends: what may be half of a step is remembered.
 void MoveWindowToPast(KnownClient* client) {
   if (client->incarnation == Incarnation(0)) return;
+  ForgetSurplus(&client->past);
   client->past.push_back({client->incarnation, client->window.floor(), {Lsn(0), client->step}});
   for (const auto& [part, applied] : client->window.parts()) {
     if (applied.part_count < 2) continue;
     client->past.push_back({client->incarnation, part.sequence, applied});
-  }
-  if (client->past.size() > kPastPartsMax) {
-    const auto surplus = static_cast<ptrdiff_t>(client->past.size() - kPastPartsMax);
-    client->past.erase(client->past.begin(), client->past.begin() + surplus);
   }
   client->window = DedupWindow();
 }

@@ -191,6 +191,29 @@ TEST(ClientTable, TellsPartsWithinTheCutOfThoseWhoLeftOrWereReplaced) {
   EXPECT_EQ(PartsOfLeft(table, Mark(5)).back(), "2/2 of 3");
 }
 
+// Another shard may still know what this one has forgotten: it must not look like half of a step.
+TEST(ClientTable, ForgetsTheOldestIncarnationsWholeAndSaysSo) {
+  ClientTable table;
+  constexpr uint64_t kLives = 40;
+  constexpr uint64_t kParts = 64;
+  for (uint64_t life = 1; life <= kLives; ++life) {
+    Open(&table, 1, life);
+    for (uint64_t n = 1; n <= kParts; ++n) table.AddPush(PartOf(life, n, 0, 2));
+  }
+  std::vector<size_t> parts(kLives + 1);
+  for (const CheckpointPart& part : table.PartsOfLeft(Mark(1))) {
+    const uint64_t life = part.incarnation.value();
+    if (part.part_count != 0) {
+      ++parts[life];
+    } else {
+      EXPECT_EQ(part.sequence, Sequence(life <= kLives - 1 - 17 ? UINT64_MAX : 1)) << life;
+    }
+  }
+  for (uint64_t life = 1; life < kLives; ++life) {
+    EXPECT_EQ(parts[life], life <= kLives - 1 - 17 ? 0 : kParts) << life;
+  }
+}
+
 TEST(ClientTable, ReplayOverATableThatIsAheadChangesNothing) {
   ClientTable table;
   const auto replay = [&table] {
@@ -227,7 +250,19 @@ TEST(ClientTable, MergesWhatSeveralShardsKnew) {
   EXPECT_EQ(a.Find(ClientId(1))->incarnation, Incarnation(3));
   EXPECT_EQ(a.Find(ClientId(1))->step, Step(3));
   EXPECT_EQ(a.CountUnclosed(Mark(9)), 0u);
-  EXPECT_EQ(a.PartsOfLeft(Mark(9)).size(), 0u);
+  for (const CheckpointPart& part : a.PartsOfLeft(Mark(9))) EXPECT_EQ(part.part_count, 0u);
+}
+
+TEST(ClientTable, TellsOfAnIncarnationThatEndedAlsoWhereItPushedNothing) {
+  ClientTable table;
+  Open(&table, 1, 1);
+  EXPECT_TRUE(table.PartsOfLeft(Mark(9)).empty());
+  Open(&table, 1, 2);
+  ASSERT_EQ(table.PartsOfLeft(Mark(9)).size(), 1u);
+  EXPECT_EQ(table.PartsOfLeft(Mark(9))[0].incarnation, Incarnation(1));
+  table.Apply(LeaveClient{ClientId(1), Incarnation(2)}, 1);
+  ASSERT_EQ(table.PartsOfLeft(Mark(9)).size(), 2u);
+  EXPECT_EQ(table.PartsOfLeft(Mark(9))[1].part_count, 0u);
 }
 
 }  // namespace

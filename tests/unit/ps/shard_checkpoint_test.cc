@@ -542,6 +542,23 @@ TEST_F(Attempt, WithoutClientsTheAnnouncementSeals) {
   EXPECT_EQ(node_.phase(), CheckpointPhase::kSealed);
 }
 
+TEST_F(Attempt, ATableMadeBehindTheMarkIsThereForThePushesWithinTheCut) {
+  BringTo(CheckpointPhase::kPrepared);
+  EXPECT_EQ(node_.Announce(1), kFine);
+  EXPECT_EQ(node_.Open(2, 1), kFine);
+  EXPECT_EQ(node_.Announce(2), kFine);
+  TableSpec late = Spec();
+  late.name = "late";
+  node_.driver().Create(late);
+  TestPush push = node_.PushOf(2, 1, 1);
+  push.sections = {SectionOf(late, {Key(3)}, {1, 2, 3, 4})};
+  EXPECT_TRUE(node_.driver().Send(Op::kPush, PushBody(push)).status.ok());
+  EXPECT_EQ(node_.Close(1, 2), kFine);
+  EXPECT_EQ(node_.Close(2, 2), kFine);
+  EXPECT_EQ(node_.phase(), CheckpointPhase::kSealed);
+  EXPECT_EQ(node_.CutState(Mark(2))->Pull(late, {Key(3)}), node_.driver().Pull(late, {Key(3)}));
+}
+
 TEST_F(Attempt, ASealWaitsForTheLog) {
   BringTo(CheckpointPhase::kMarked);
   node_.driver().files().SetDiskBytesMax(0);
