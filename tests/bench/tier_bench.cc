@@ -44,6 +44,7 @@ struct TierOptions {
   uint32_t dim = 64;
   uint32_t batch_rows = 4096;
   double exponent = 1.05;
+  double budget = 0;
   bool pin = true;
   std::string server;
   std::string json_file;
@@ -61,6 +62,8 @@ Settings MakeSettings(TierOptions* options) {
   settings.Integer("batch_rows", &options->batch_rows, {1, 1 << 20}, "rows",
                    "Keys drawn for a request");
   settings.Number("exponent", &options->exponent, {0, 10}, "s", "Of Zipf's law");
+  settings.Number("budget", &options->budget, {0, 100}, "part",
+                  "The only budget to measure, as a part of the table; 0: all of them");
   settings.Switch("pin", &options->pin,
                   "Give the server the first half of the processors and the client the rest");
   settings.Text("server", &options->server, "FILE",
@@ -130,7 +133,9 @@ class TierBench {
   absl::Status Run() {
     RunOnCpus(cpus_.client);
     RETURN_IF_ERROR(Fill());
-    for (const double budget : kBudgets) RETURN_IF_ERROR(MeasurePulls(budget));
+    for (const double budget : kBudgets) {
+      if (options_.budget == 0 || options_.budget == budget) RETURN_IF_ERROR(MeasurePulls(budget));
+    }
     for (BudgetResult& result : results_) RETURN_IF_ERROR(MeasurePushes(&result));
     std::cerr << "\n";
     Print();
