@@ -105,7 +105,7 @@ absl::StatusOr<Source> RowsSource(const FrozenFile& file) {
 }
 
 Source LogSource(const LogFiles& log, const LogPart& part) {
-  return {"log", "log/" + part.name, "", part.bytes,
+  return {"log", "log/" + part.name, part.closed ? log.LinkPath(part.name) : "", part.bytes,
           [&log, name = part.name](uint64_t offset, size_t wanted) {
             return log.Read(name, offset, wanted);
           }};
@@ -241,7 +241,7 @@ absl::StatusOr<std::vector<LogPart>> SegmentsFrom(const LogFiles& log, Lsn water
       parts.clear();
       firsts->clear();
     }
-    parts.push_back({name, 0});
+    parts.push_back({name});
     firsts->push_back(*first);
   }
   return parts;
@@ -287,6 +287,7 @@ absl::StatusOr<std::vector<LogPart>> FindLogParts(const LogFiles& log, Lsn water
   size_t count = 0;
   for (; count < parts.size() && firsts[count] <= cut; ++count) {
     const bool holds_cut = count + 1 == parts.size() || firsts[count + 1] > cut;
+    parts[count].closed = !holds_cut;
     ASSIGN_OR_RETURN(parts[count].bytes, holds_cut ? BytesUpTo(log, parts[count].name, cut)
                                                    : log.SizeBytes(parts[count].name));
   }

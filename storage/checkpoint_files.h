@@ -38,6 +38,7 @@ struct PublishProgress {
 struct LogPart {
   std::string name;
   uint64_t bytes = 0;
+  bool closed = false;  // the whole segment, to which nothing will be added
 };
 
 // The parts that hold the records above `watermark` up to `cut`, which is written and synced.

@@ -45,6 +45,8 @@ class LogFiles {
   virtual absl::StatusOr<uint64_t> SizeBytes(std::string_view name) const = 0;
   virtual absl::StatusOr<std::vector<std::string>> List() const = 0;  // sorted
   virtual absl::Status Remove(std::string_view name) = 0;
+  // Of a file that hard links can be made of; empty where there is no such thing.
+  virtual std::string LinkPath(std::string_view) const { return {}; }
   // Human-readable place of a file, for messages.
   virtual std::string Describe(std::string_view name) const = 0;
 };

@@ -140,6 +140,7 @@ class PosixLogFiles final : public LogFiles {
     return SyncDirectory(directory_);
   }
 
+  std::string LinkPath(std::string_view name) const override { return Describe(name); }
   std::string Describe(std::string_view name) const override {
     return StrCat(directory_, "/", name);
   }

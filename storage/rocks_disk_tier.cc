@@ -48,7 +48,7 @@ rocksdb::BlockBasedTableOptions TableOptions(const DiskCache* cache) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   if (cache == nullptr) return table;
   table.block_cache = cache->blocks;
-  table.block_size = 8 << 10;
+  table.block_size = 4 << 10;
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   table.partition_filters = true;
   table.cache_index_and_filter_blocks = true;

@@ -27,7 +27,7 @@ std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes);
 //
 // With a `cache` everything that RocksDB keeps in memory for reading is in it: blocks, and the
 // partitions of indexes and filters, read and dropped like blocks. New files then have blocks of
-// 8 KB, for rows that are read one by one. Without one, indexes and filters stay in memory whole.
+// 4 KB, for rows that are read one by one. Without one, indexes and filters stay in memory whole.
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(
     const std::string& path, std::shared_ptr<DiskCache> cache = nullptr);
 

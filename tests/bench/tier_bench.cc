@@ -32,7 +32,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr uint32_t kInFlight = 4;
-constexpr size_t kBatches = 256;  // drawn once, then used in turn
 // Of the table: all of it with room to spare, then parts.
 constexpr double kBudgets[] = {1.5, 0.5, 0.25, 0.1};
 
@@ -45,6 +44,7 @@ struct TierOptions {
   uint32_t batch_rows = 4096;
   double exponent = 1.05;
   double budget = 0;
+  uint32_t batches = 8192;
   bool pin = true;
   std::string server;
   std::string json_file;
@@ -61,6 +61,9 @@ Settings MakeSettings(TierOptions* options) {
   settings.Integer("dim", &options->dim, {1, kDimMax}, "floats", "Length of a row");
   settings.Integer("batch_rows", &options->batch_rows, {1, 1 << 20}, "rows",
                    "Keys drawn for a request");
+  settings.Integer("batches", &options->batches, {1, 1 << 20}, "requests",
+                   "Drawn beforehand and used in turn: enough that they do not come again within a "
+                   "round, or all that they name might fit into memory");
   settings.Number("exponent", &options->exponent, {0, 10}, "s", "Of Zipf's law");
   settings.Number("budget", &options->budget, {0, 100}, "part",
                   "The only budget to measure, as a part of the table; 0: all of them");
@@ -84,7 +87,7 @@ std::vector<std::vector<Key>> DrawBatches(const TierOptions& options, const Batc
   const uint64_t rows = plan.batch_count() * plan.batch_rows();
   const Zipf zipf(rows, options.exponent);
   Random random(1);
-  std::vector<std::vector<Key>> batches(kBatches);
+  std::vector<std::vector<Key>> batches(options.batches);
   for (std::vector<Key>& batch : batches) {
     std::unordered_set<uint64_t> ranks;
     for (uint32_t i = 0; i < options.batch_rows; ++i) ranks.insert(zipf.Draw(&random));

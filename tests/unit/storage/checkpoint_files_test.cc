@@ -10,6 +10,7 @@
 #include "common/checkpoint_manifest.h"
 #include "common/wire/frame.h"
 #include "storage/memory_log_files.h"
+#include "storage/posix_log_files.h"
 #include "storage/push_log.h"
 #include "tests/unit/storage/test_files.h"
 
@@ -79,6 +80,13 @@ TEST_F(LogPartsTest, HoldEverythingFromTheWatermarkToTheCut) {
   }
 }
 
+TEST_F(LogPartsTest, AreClosedButForTheOneWithTheCut) {
+  const auto parts = FindLogParts(files_, Lsn(0), Lsn(9));
+  ASSERT_TRUE(parts.ok());
+  ASSERT_GT(parts->size(), 1u);
+  for (size_t i = 0; i < parts->size(); ++i) EXPECT_EQ((*parts)[i].closed, i + 1 < parts->size());
+}
+
 TEST_F(LogPartsTest, AreNoneWhereTheRowsHaveEverything) {
   EXPECT_THAT(*FindLogParts(files_, Lsn(10), Lsn(10)), SizeIs(0));
   EXPECT_THAT(*FindLogParts(MemoryLogFiles(), Lsn(0), Lsn(0)), SizeIs(0));
@@ -144,6 +152,20 @@ TEST_F(PublishTest, NamesFilesByTheirContentAndLinksRows) {
     EXPECT_EQ(file.bytes, bytes.size());
     EXPECT_EQ(file.checksum, Checksum(std::as_bytes(std::span(bytes))));
   }
+}
+
+TEST_F(PublishTest, LinksSegmentsThatAreClosedAndCopiesTheOneThatGrows) {
+  WriteTextFile(PathIn(shard_, "log-1"), "closed");
+  WriteTextFile(PathIn(shard_, "log-2"), "open, up to here and beyond");
+  const auto log = OpenPosixLogFiles(shard_.path());
+  ASSERT_TRUE(log.ok());
+  PublishProgress progress;
+  const auto files = PublishFiles(target_.path(), {}, **log,
+                                  {{"log-1", 6, true}, {"log-2", 16, false}}, &progress);
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_EQ(std::filesystem::hard_link_count(PathOf((*files)[0])), 2u);
+  EXPECT_EQ(std::filesystem::hard_link_count(PathOf((*files)[1])), 1u);
+  EXPECT_EQ(std::filesystem::file_size(PathOf((*files)[1])), 16u);
 }
 
 TEST_F(PublishTest, WhatAManifestNamesIsNotSentAgain) {
