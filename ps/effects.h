@@ -36,7 +36,8 @@ struct Answer {
   bool ends_session = false;
 };
 
-// Write the records, then sync if asked, then trim; the outcome goes to Shard::OnLogDone.
+// Trim, then write the records, then sync if asked; the outcome goes to Shard::OnLogDone. The trim
+// is tried once, whatever comes of the rest; what it leaves goes with the next one.
 struct LogJob {
   std::span<const LogRecord> records;
   bool sync = false;

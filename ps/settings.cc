@@ -90,8 +90,9 @@ void AddStorage(ServerOptions* server, Settings* settings) {
                     "Between attempts at disk work that failed");
   settings->Integer("stop_timeout_ms", &server->stop_timeout_ms, {1, 3600000}, "ms",
                     "A stop that the disk does not let end gives up after this");
-  settings->Integer("io_threads", &server->io_threads, {1, 64}, "threads",
-                    "Threads for disk work, shared by all shards");
+  settings->Integer(
+      "io_threads", &server->io_threads, {1, 64}, "threads",
+      "Threads that write push logs, and as many that write files of rows, shared by all shards");
 }
 
 }  // namespace

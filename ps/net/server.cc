@@ -82,7 +82,8 @@ class ServerImpl : public Server {
     for (auto& host : hosts_) host->BeginStop();
     absl::Status stopped;
     for (auto& host : hosts_) stopped.Update(host->Join());
-    context_.pool.join();
+    context_.log_pool.join();
+    context_.file_pool.join();
     context_.read_pool.join();
     context_.checkpoint_pool.join();
     return stopped;

@@ -22,7 +22,8 @@ namespace rowhouse {
 struct ServerContext {
   explicit ServerContext(ServerOptions server_options)
       : options(std::move(server_options)),
-        pool(options.io_threads),
+        log_pool(options.io_threads),
+        file_pool(options.io_threads),
         read_pool(options.read_threads) {
     const MemoryShares shares = DivideMemory(options.memory_bytes_max, options.shards);
     if (shares.disk_cache_bytes > 0) disk_cache = MakeDiskCache(shares.disk_cache_bytes);
@@ -35,9 +36,12 @@ struct ServerContext {
   const ServerOptions options;
   RefusalCounters refusals;
   std::atomic<uint32_t> connections{0};
-  boost::asio::thread_pool pool;       // disk work
+  // Apart, because acknowledgements wait for the push log, and a file may take seconds: it waits
+  // for RocksDB's merges.
+  boost::asio::thread_pool log_pool;   // writes of the push log
+  boost::asio::thread_pool file_pool;  // files of rows
   boost::asio::thread_pool read_pool;  // reads of missing rows
-  // Images and publishing, one after another: the push log does not wait behind them.
+  // Images and publishing, one after another.
   boost::asio::thread_pool checkpoint_pool{1};
   std::shared_ptr<DiskCache> disk_cache;  // of all shards; null without a memory budget
 };

@@ -61,7 +61,7 @@ ShardHost::ShardHost(ShardStorage storage, std::unique_ptr<Shard> shard, ServerC
       storage_(std::move(storage)),
       shard_(std::move(shard)),
       work_(asio::make_work_guard(loop_)),
-      log_strand_(asio::make_strand(context->pool)),
+      log_strand_(asio::make_strand(context->log_pool)),
       retry_timer_(loop_),
       stop_timer_(loop_) {}
 
@@ -151,7 +151,7 @@ void ShardHost::RunLog(LogJob job) {
 }
 
 void ShardHost::RunFile(FileJob job) {
-  asio::post(context_->pool, [this, job] {
+  asio::post(context_->file_pool, [this, job] {
     absl::Status status = RunFileJob(job, storage_.disk.get());
     asio::post(loop_, [this, status = std::move(status)] {
       NoteFailure(status, "rows");
@@ -160,7 +160,6 @@ void ShardHost::RunFile(FileJob job) {
   });
 }
 
-// In a pool of their own: the push log does not wait behind reads.
 void ShardHost::RunRead(ReadJob job) {
   asio::post(context_->read_pool, [this, job = std::move(job)] {
     ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
