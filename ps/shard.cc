@@ -69,6 +69,7 @@ void Shard::Started(Lsn next, uint64_t log_bytes) {
 
 void Shard::OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,
                       Effects* effects) {
+  if (first_request_ms_ == 0) first_request_ms_ = now_ms;
   checkpointer_.ExpireAt(now_ms);
   if (waiting_.Has(session) && !stopping_) {
     waiting_.Add(session, frame, now_ms);

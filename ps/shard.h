@@ -239,6 +239,7 @@ class Shard {
   Mark announced_;                  // the highest checkpoint mark
   Mark flush_mark_;                 // as announced at the watermark of the flush that runs
   std::optional<Mark> replay_cut_;  // see SetReplayCut
+  uint64_t first_request_ms_ = 0;   // of this life; 0: none yet
   bool closing_changed_ = true;     // clients may have closed or left since the last look
   Lsn trim_requested_;
   Lsn last_create_;                 // of a table, in this life

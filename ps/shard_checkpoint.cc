@@ -1,4 +1,5 @@
 // The part of Shard that takes part in checkpoints; the rules are the Checkpointer's.
+#include <algorithm>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -41,6 +42,10 @@ absl::Status Shard::HandleCheckpointStatus(SessionId session, const ReceivedFram
   answer.mark = announced_;
   if (checkpointer_.WaitsForClients()) {
     answer.unclosed = clients_.Unclosed(checkpointer_.mark(), now_ms, kUnclosedToldMax);
+    // Nobody could be heard while the shard did not run.
+    for (UnclosedClient& client : answer.unclosed) {
+      client.silent_ms = std::min(client.silent_ms, now_ms - std::min(now_ms, first_request_ms_));
+    }
   }
   effects->answers.push_back(
       AnswerTo(session, frame,

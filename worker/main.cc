@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -16,12 +17,28 @@ namespace {
 constexpr int kExitFailed = 1;
 constexpr int kExitBadFlags = 2;
 
-// Nothing in a worker needs an orderly end: what was acknowledged is on the servers, and the rest
-// is sent again by whoever starts it anew.
-void ExitOnSignal(int signal) {
+// How long training may take to end in order after a signal.
+constexpr unsigned kStopSeconds = 5;
+
+std::atomic<int> stop_signal = 0;
+static_assert(std::atomic<int>::is_always_lock_free);
+
+// Nothing is lost by it: what was acknowledged is on the servers, and the rest is sent again by
+// whoever starts the worker anew.
+void ExitOnSignal(int number) {
   constexpr std::string_view kMessage = "rowhouse-worker: stopped by a signal\n";
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
-  _exit(128 + signal);
+  _exit(128 + (number == SIGALRM ? stop_signal.load() : number));
+}
+
+// Training ends its step and tells the shards that it leaves, so that no checkpoint waits for it.
+// A second signal, or a server that does not answer, ends it at once.
+void StopOnSignal(int number) {
+  stop_signal = number;
+  signal(SIGINT, ExitOnSignal);
+  signal(SIGTERM, ExitOnSignal);
+  signal(SIGALRM, ExitOnSignal);
+  alarm(kStopSeconds);
 }
 
 int Fail(const absl::Status& status, int exit_code) {
@@ -56,6 +73,12 @@ int main(int argc, char** argv) {
   }
   const absl::Status checked = rowhouse::FinishWorkerOptions(parsed->command, options);
   if (!checked.ok()) return Fail(checked, kExitBadFlags);
+  if (parsed->command == "train") {
+    options.trainer.cancelled = [] { return stop_signal != 0; };
+    signal(SIGINT, StopOnSignal);
+    signal(SIGTERM, StopOnSignal);
+  }
   const absl::Status done = RunCommand(parsed->command, options);
-  return done.ok() ? 0 : Fail(done, kExitFailed);
+  if (done.ok()) return 0;
+  return Fail(done, stop_signal != 0 ? 128 + stop_signal : kExitFailed);
 }

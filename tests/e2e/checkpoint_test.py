@@ -172,6 +172,26 @@ class Checkpoints(EndToEnd):
         self.assertEqual([left["client"] for left in made["left"]], [CLIENT_ID])
         cluster.stop()
 
+    def test_no_checkpoint_waits_for_a_worker_that_was_stopped(self):
+        cluster = Cluster(self, self.folder / "a", 2)
+        job = self.train(cluster, "--epochs", 1000)
+        wait_for(lambda: self.events(job, "epoch_end"), "an epoch")
+        job.send_signal(signal.SIGTERM)
+        code, output = self.finish(job)
+        self.assertEqual(code, 143, output)
+        flags = ("--servers", cluster.servers, "--dir", self.directory, "--timeout-ms", 20000)
+        made = self.ctl_json("checkpoint", "create", *flags, "--leave-after-ms", 0)
+        self.assertEqual((made["left"], made["half_steps"]), ([], []))
+        cluster.stop()
+
+    def test_the_server_program_takes_the_place_of_rowhousectl(self):
+        program = self.folder / "ps"
+        program.write_text('#!/bin/sh\necho "$$ $@"\nexit 7\n')
+        program.chmod(0o755)
+        started = self.start([BIN_DIR / "rowhousectl", "verify", "--rowhouse-ps", program, "-x"])
+        code, output = self.finish(started)
+        self.assertEqual((code, output.strip()), (7, f"{started.pid} verify -x"))
+
     def test_what_is_wrong_has_exit_code_1_and_bad_usage_2(self):
         missing = self.folder / "nowhere"
         self.assertIn("nowhere", self.ctl("checkpoint", "list", "--dir", missing, code=1))

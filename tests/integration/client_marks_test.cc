@@ -260,6 +260,29 @@ TEST(ClientMarks, AClientThatWasLeftBehindIsToldSoAndEnds) {
   EXPECT_EQ(peer.opens(), 1);
 }
 
+// Its former life is not fenced before the opening, so what that has pushed until then counts.
+TEST(ClientMarks, TheLastStepIsThatOfTheOpeningNotOfTheQuery) {
+  const auto script = [](PeerConnection& connection) -> asio::awaitable<void> {
+    const ReceivedFrame hello = co_await connection.Next(Op::kHello);
+    HelloAnswer answer{1, Timeline(5), Epoch(1), 14, 1, {ShardId(0)}, 64 << 20, 1 << 20};
+    co_await connection.Send(MakeControlFrame(Op::kHelloAnswer, hello.header.request_id, answer));
+    if (DecodeControl<Hello>(hello.body)->shard == kNoShard) co_return;
+    const ReceivedFrame query = co_await connection.Next(Op::kQueryClient);
+    QueryClientAnswer known;
+    known.step = Step(40);
+    co_await connection.Send(
+        MakeControlFrame(Op::kQueryClientAnswer, query.header.request_id, known));
+    const ReceivedFrame open = co_await connection.Next(Op::kOpenClient);
+    OpenClientAnswer opened;
+    opened.step = Step(42);
+    co_await connection.Send(
+        MakeControlFrame(Op::kOpenClientAnswer, open.header.request_id, opened));
+    co_await connection.Next(Op::kLeaveClient);
+  };
+  ScriptedPeer peer(script, false);
+  EXPECT_EQ(TestCluster::Connect(OptionsFor(peer.endpoint()))->last_step(), Step(42));
+}
+
 // A checkpoint is announced while the client registers.
 TEST(ClientMarks, ARegistrationUnderAStaleMarkIsMadeAgainUnderTheNewOne) {
   Story story;

@@ -117,8 +117,10 @@ absl::Status CheckRecordedJob(const std::string& path, const JobIdentity& job) {
   if (!directory.ok()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const auto numbers, directory->Numbers());
   if (numbers.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const CheckpointManifest newest, directory->Read(numbers.back()));
-  return CheckSameJob(newest.user_data, job);
+  const auto newest = directory->Read(numbers.back());
+  if (newest.ok()) return CheckSameJob(newest->user_data, job);
+  LOG(WARNING) << "cannot compare this job with that of the newest checkpoint: " << newest.status();
+  return absl::OkStatus();
 }
 
 // The steps that need not be done again.

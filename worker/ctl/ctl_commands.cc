@@ -283,7 +283,7 @@ absl::StatusOr<int> RunServerCommand(const CtlOptions& options, const std::strin
   }
   std::vector<std::string> arguments = {command};
   arguments.insert(arguments.end(), options.passed_flags.begin(), options.passed_flags.end());
-  return RunProgram(program, arguments);
+  return BecomeProgram(program, arguments);
 }
 
 }  // namespace

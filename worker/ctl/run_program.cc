@@ -1,7 +1,5 @@
 #include "worker/ctl/run_program.h"
 
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,21 +9,15 @@
 
 namespace rowhouse {
 
-absl::StatusOr<int> RunProgram(const std::string& path, const std::vector<std::string>& arguments) {
+absl::Status BecomeProgram(const std::string& path, const std::vector<std::string>& arguments) {
   std::vector<char*> argv;
   argv.push_back(const_cast<char*>(path.c_str()));
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
   }
   argv.push_back(nullptr);
-  pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, path.c_str(), nullptr, nullptr, argv.data(), environ);
-  if (error != 0) return absl::ErrnoToStatus(error, StrCat("cannot run '", path, "'"));
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) return absl::ErrnoToStatus(errno, StrCat("cannot wait for '", path, "'"));
-  }
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  ::execv(path.c_str(), argv.data());
+  return absl::ErrnoToStatus(errno, StrCat("cannot run '", path, "'"));
 }
 
 absl::StatusOr<std::string> ProgramBesideThis(const std::string& name) {

@@ -87,13 +87,14 @@ asio::awaitable<absl::Status> ClusterConnector::OpenLinks(
     if (!status.ok()) co_return status;
   }
   identity->incarnation = Incarnation(highest.incarnation.value() + 1);
-  identity->last_step = highest.step;
   for (const auto& link : links) {
     absl::Status status = co_await OpenLink(*link);
     if (!status.ok()) co_return status;
   }
   identity->registered_mark = identity->mark;
   for (const auto& link : links) {
+    // As of the opening, not of the query: until then a former life may still have pushed.
+    identity->last_step = std::max(identity->last_step, link->opened_step());
     identity->registered_mark = std::min(identity->registered_mark, link->opened_mark());
   }
   co_return absl::OkStatus();
@@ -138,7 +139,6 @@ asio::awaitable<absl::Status> ClusterConnector::QueryLink(ShardLink& link,
     absl::StatusOr<QueryClientAnswer> known = co_await link.Query();
     if (!known.ok()) co_return known.status();
     highest->incarnation = std::max(highest->incarnation, known->incarnation);
-    highest->step = std::max(highest->step, known->step);
     co_return absl::OkStatus();
   };
   absl::Status status = co_await Retry(link.where(), std::move(attempt));

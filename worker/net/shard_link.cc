@@ -118,7 +118,10 @@ asio::awaitable<absl::Status> ShardLink::OpenOnce() {
   absl::StatusOr<OpenClientAnswer> answer =
       co_await Ask<OpenClientAnswer>(*socket_, reader_, Op::kOpenClient, open);
   if (!answer.ok()) co_return At(where_, answer.status());
-  if (!opened_mark_.has_value()) opened_mark_ = open.mark;
+  if (!opened_mark_.has_value()) {
+    opened_mark_ = open.mark;
+    opened_step_ = answer->step;
+  }
   events_.mark(answer->mark);
   co_return absl::OkStatus();
 }

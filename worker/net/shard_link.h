@@ -60,6 +60,8 @@ class ShardLink {
   asio::awaitable<absl::Status> Open();
   // The mark under which the client was opened here first.
   Mark opened_mark() const { return opened_mark_.value_or(Mark(0)); }
+  // The highest step that the shard knew of the client then, when its former life was fenced.
+  Step opened_step() const { return opened_step_; }
   bool established() const { return socket_.has_value() && socket_->is_open(); }
 
   // Serves requests until Stop. REQUIRES: established and, unless the client is read-only, opened.
@@ -106,6 +108,7 @@ class ShardLink {
   asio::steady_timer timer_;  // of backoff and attempts
   std::string last_reason_ = "none; the connection is up and no answer has come";
   std::optional<Mark> opened_mark_;
+  Step opened_step_;
   bool stopping_ = false;
 };
 

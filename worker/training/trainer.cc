@@ -79,6 +79,7 @@ absl::Status Trainer::RunEpoch(uint32_t epoch, uint64_t first_step) {
 }
 
 absl::Status Trainer::RunStep(uint64_t step) {
+  if (options_.cancelled()) return absl::CancelledError("training was stopped");
   Slot& slot = SlotOf(step);
   RETURN_IF_ERROR(WaitFor(slot.pulled));
   const double loss = model_.Gradients(&slot.batch);

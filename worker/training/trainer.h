@@ -21,6 +21,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct TrainerOptions {
   uint64_t steps_done = 0;   // so are these steps, across epochs
   uint32_t prefetch_steps = 1;
   uint64_t drain_every_steps = 0;  // 0: never
+  // Asked before each step; then the run ends with Cancelled.
+  std::function<bool()> cancelled = [] { return false; };
 };
 
 // How far a run is. Counts are of this run, losses of the epoch that it is in.

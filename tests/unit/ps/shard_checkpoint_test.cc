@@ -501,6 +501,19 @@ TEST_F(Attempt, PublishesTheLogUpToTheCutAndLetsGo) {
   EXPECT_FALSE(ImageExists());
 }
 
+// Its clients had no shard to speak to meanwhile: none of them counts as silent for as long.
+TEST_F(Attempt, TheTimeThatTheShardWasAwayIsNobodysSilence) {
+  EXPECT_EQ(node_.Open(5, node_.mark().value()), kFine);
+  node_.driver().Advance(60'000);
+  node_.Restart();
+  EXPECT_EQ(node_.Prepare(), kFine);
+  EXPECT_EQ(node_.Announce(node_.mark().value() + 1), kFine);
+  node_.driver().Advance(700);
+  const auto unclosed = node_.Status().unclosed;
+  ASSERT_FALSE(unclosed.empty());
+  for (const UnclosedClient& client : unclosed) EXPECT_EQ(client.silent_ms, 700u);
+}
+
 TEST_F(Attempt, AFailingFreezeIsTold) {
   node_.driver().FailCheckpoints(CheckpointJob::Kind::kFreeze, absl::UnavailableError("bad disk"));
   BringTo(CheckpointPhase::kPrepared);

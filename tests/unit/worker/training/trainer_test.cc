@@ -65,6 +65,16 @@ TEST_F(TrainerTest, WithoutPrefetchEachPullFollowsThePushBefore) {
                           "push 5", "pull 6", "push 6", "epoch ends 1"));
 }
 
+TEST_F(TrainerTest, ACancelledRunBeginsNoFurtherStepAndLeavesNothingOpen) {
+  int asked = 0;
+  options_.prefetch_steps = 0;
+  options_.cancelled = [&asked] { return ++asked > 2; };
+  EXPECT_TRUE(absl::IsCancelled(Run()));
+  EXPECT_THAT(client_.calls,
+              ElementsAre("pull 1", "epoch begins 0", "push 1", "pull 2", "push 2", "pull 3"));
+  EXPECT_EQ(client_.waits.size(), 5u);
+}
+
 TEST_F(TrainerTest, PullOfStepNFollowsPushOfStepNMinusOneMinusDepth) {
   options_.prefetch_steps = 2;
   ASSERT_TRUE(Run().ok());
