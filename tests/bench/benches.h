@@ -7,6 +7,9 @@ namespace rowhouse {
 // Pulls and pushes over TCP loopback beside plain Asio requests of the same sizes.
 int RunRpcBench(int argc, char** argv);
 
+// The figures by which Rowhouse is judged: ratios to what the machine can do, and to peers.
+int RunHeadlineBench(int argc, char** argv);
+
 // Tables larger than the memory budget, beside plain RocksDB with the same memory as block cache.
 int RunTierBench(int argc, char** argv);
 

@@ -1,6 +1,6 @@
 // rowhouse-bench: measures real servers over real sockets.
 //
-//   rowhouse-bench [rpc|tier|checkpoint|recovery] [flags; --help tells them]
+//   rowhouse-bench [rpc|headline|tier|checkpoint|recovery] [flags; --help tells them]
 //
 // Exit codes: 0 measured and every answer right; 1 not, with the reason on stderr; 2 bad flags.
 #include <glog/logging.h>
@@ -18,6 +18,7 @@ struct Bench {
   int (*run)(int argc, char** argv);
 };
 constexpr Bench kBenches[] = {{"rpc", RunRpcBench},
+                              {"headline", RunHeadlineBench},
                               {"tier", RunTierBench},
                               {"checkpoint", RunCheckpointBench},
                               {"recovery", RunRecoveryBench}};

@@ -38,10 +38,10 @@ class Database final : public PlainRocks {
  public:
   explicit Database(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
 
-  absl::Status Put(std::span<const Key> keys, std::span<const float> values,
-                   size_t value_floats) override {
+  absl::Status Put(std::span<const Key> keys, std::span<const float> values, size_t value_floats,
+                   WriteAheadLog log) override {
     rocksdb::WriteOptions options;
-    options.disableWAL = true;
+    options.disableWAL = log == WriteAheadLog::kOff;
     rocksdb::WriteBatch batch;
     const auto* bytes = reinterpret_cast<const char*>(values.data());
     const size_t value_bytes = value_floats * sizeof(float);

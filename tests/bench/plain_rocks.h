@@ -1,4 +1,4 @@
-// The measuring stick of the tier bench: the same rows in a RocksDB as anybody would set it up, a
+// RocksDB as a measuring stick: the same rows in a RocksDB as anybody would set it up, a
 // block cache of the given size and a Bloom filter, read by MultiGet in the calling thread.
 //
 // Threading: one thread.
@@ -21,9 +21,10 @@ class PlainRocks {
                                                           uint64_t cache_bytes);
   virtual ~PlainRocks() = default;
 
-  // values: [keys, value_floats].
+  enum class WriteAheadLog { kOff, kOn };
+  // One batch. values: [keys, value_floats].
   virtual absl::Status Put(std::span<const Key> keys, std::span<const float> values,
-                           size_t value_floats) = 0;
+                           size_t value_floats, WriteAheadLog log = WriteAheadLog::kOff) = 0;
   // Everything into sorted files, as after a long life.
   virtual absl::Status Compact() = 0;
   // The first `dim` floats of each value. out: [keys, dim]. Keys may repeat.

@@ -30,6 +30,8 @@ class BatchPlan {
   std::span<const Key> keys(size_t batch) const {
     return std::span(keys_).subspan(batch * batch_rows_, batch_rows_);
   }
+  // Of all batches, one after another.
+  std::span<const Key> all_keys() const { return keys_; }
   // [batch_rows, dim], the same for every batch.
   std::span<const float> gradients() const { return gradients_; }
 

@@ -54,8 +54,8 @@ absl::StatusOr<std::unique_ptr<RowhouseLoad>> RowhouseLoad::Prepare(Client* clie
   return load;
 }
 
-std::future<absl::Status> RowhouseLoad::Pull(size_t batch, std::span<float> rows) {
-  return client_->Pull(Step(step_ + 1), {{table_, plan_->keys(batch), rows}});
+std::future<absl::Status> RowhouseLoad::Pull(Client* client, size_t batch, std::span<float> rows) {
+  return client->Pull(Step(step_ + 1), {{table_, plan_->keys(batch), rows}});
 }
 
 std::future<absl::Status> RowhouseLoad::Push(size_t batch) {
@@ -63,7 +63,8 @@ std::future<absl::Status> RowhouseLoad::Push(size_t batch) {
   return client_->Push(Step(++step_), {{table_, plan_->keys(batch), plan_->gradients()}});
 }
 
-absl::StatusOr<LoadResult> RowhouseLoad::Pulls(uint32_t in_flight, double seconds) {
+absl::StatusOr<LoadResult> RowhouseLoad::PullsOf(Client* client, uint32_t in_flight,
+                                                 double seconds) {
   struct Slot {
     std::vector<float> rows;
     size_t batch = 0;
@@ -74,7 +75,7 @@ absl::StatusOr<LoadResult> RowhouseLoad::Pulls(uint32_t in_flight, double second
   const auto start = [&](size_t i) {
     slots[i].used = true;
     slots[i].batch = NextBatch();
-    return Pull(slots[i].batch, slots[i].rows);
+    return Pull(client, slots[i].batch, slots[i].rows);
   };
   ASSIGN_OR_RETURN(const LoadResult result, KeepGoing(in_flight, seconds, start));
   for (const Slot& slot : slots) {
@@ -91,7 +92,7 @@ absl::StatusOr<uint64_t> RowhouseLoad::CheckAll(size_t stride) {
   std::vector<float> rows(plan_->batch_floats());
   std::vector<uint64_t> hashes;
   for (size_t batch = 0; batch < plan_->batch_count(); ++batch) {
-    RETURN_IF_ERROR(Pull(batch, rows).get());
+    RETURN_IF_ERROR(Pull(client_, batch, rows).get());
     RETURN_IF_ERROR(model_.Check(batch, rows, stride));
     hashes.push_back(Checksum(std::as_bytes(std::span(rows))));
   }

@@ -23,7 +23,11 @@ class RowhouseLoad {
                                                                TableSpec spec);
 
   // For `seconds`, `in_flight` requests at a time; the last answers are compared with the model.
-  absl::StatusOr<LoadResult> Pulls(uint32_t in_flight, double seconds);
+  absl::StatusOr<LoadResult> Pulls(uint32_t in_flight, double seconds) {
+    return PullsOf(client_, in_flight, seconds);
+  }
+  // The same through another client of the same server.
+  absl::StatusOr<LoadResult> PullsOf(Client* client, uint32_t in_flight, double seconds);
   absl::StatusOr<LoadResult> Pushes(uint32_t in_flight, double seconds);
 
   // Pulls everything, compares every `stride`-th row with the model, and hashes all rows.
@@ -33,7 +37,7 @@ class RowhouseLoad {
   RowhouseLoad(Client* client, const BatchPlan* plan, TableSpec spec, Table table)
       : client_(client), plan_(plan), model_(std::move(spec), plan), table_(table) {}
 
-  std::future<absl::Status> Pull(size_t batch, std::span<float> rows);
+  std::future<absl::Status> Pull(Client* client, size_t batch, std::span<float> rows);
   std::future<absl::Status> Push(size_t batch);
   size_t NextBatch() { return next_batch_++ % plan_->batch_count(); }
 

@@ -10,14 +10,13 @@
 #include "common/config.h"
 #include "common/status_macros.h"
 #include "common/text.h"
-#include "common/wire/data.h"
-#include "common/wire/frame.h"
 #include "tests/bench/bench_program.h"
 #include "tests/bench/benches.h"
 #include "tests/bench/child_process.h"
 #include "tests/bench/machine.h"
 #include "tests/bench/plain_peer.h"
 #include "tests/bench/report.h"
+#include "tests/bench/request_sizes.h"
 #include "tests/bench/row_model.h"
 #include "tests/bench/rowhouse_load.h"
 #include "tests/support/temp_dir.h"
@@ -64,19 +63,6 @@ Program BenchProgram() {
           "Measures pulls and pushes over TCP loopback beside plain Asio.",
           {},
           {"rowhouse-bench", "rowhouse-bench --rounds 3 --seconds 0.5 --json bench.json"}};
-}
-
-PlainSizes PullSizes(const BenchOptions& options) {
-  const uint64_t rows = options.batch_rows;
-  return {FrameBytes(sizeof(PullHeader) + sizeof(SectionHeader) + rows * sizeof(Key)),
-          FrameBytes(sizeof(PullAnswerHeader) + rows * options.dim * sizeof(float))};
-}
-
-PlainSizes PushSizes(const BenchOptions& options) {
-  const uint64_t rows = options.batch_rows;
-  return {FrameBytes(sizeof(PushHeader) + sizeof(SectionHeader) +
-                     rows * (sizeof(Key) + options.dim * sizeof(float))),
-          FrameBytes(sizeof(PushAnswer))};
 }
 
 TableSpec SpecOf(const BenchOptions& options, std::string name, Durability durability) {
@@ -143,11 +129,11 @@ class Bench {
       const auto add = [&](const char* name, const PlainSizes& sizes, RunLoad run) {
         series_.push_back({{name, in_flight, {}, {}}, std::move(run), plain(sizes)});
       };
-      add("pull", PullSizes(options_),
+      add("pull", PullSizes(plan_),
           [this](uint32_t n) { return memory_->Pulls(n, options_.seconds); });
-      add("push memory", PushSizes(options_),
+      add("push memory", PushSizes(plan_),
           [this](uint32_t n) { return memory_->Pushes(n, options_.seconds); });
-      add("push log", PushSizes(options_),
+      add("push log", PushSizes(plan_),
           [this](uint32_t n) { return log_->Pushes(n, options_.seconds); });
     }
   }

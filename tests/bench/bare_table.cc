@@ -1,0 +1,152 @@
+#include "tests/bench/bare_table.h"
+
+#include <immintrin.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "storage/prefetch.h"
+
+namespace rowhouse {
+namespace {
+
+constexpr size_t kChunkKeys = 32;
+constexpr size_t kHugePageBytes = size_t{2} << 20;
+constexpr float kRate = 0.01f;
+constexpr float kEps = 1e-10f;
+
+void* MapHuge(size_t* bytes) {
+  *bytes = (*bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
+  void* const at =
+      ::mmap(nullptr, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) throw std::bad_alloc();
+  ::madvise(at, *bytes, MADV_HUGEPAGE);
+  return at;
+}
+
+void UpdateScalar(uint32_t begin, uint32_t dim, const float* gradient, float* row) {
+  for (uint32_t i = begin; i < dim; ++i) {
+    const float g = gradient[i];
+    float* const state = row + dim;
+    state[i] = state[i] + g * g;
+    row[i] = row[i] - (kRate * g) / (std::sqrt(state[i]) + kEps);
+  }
+}
+
+__attribute__((target("avx512f"))) void UpdateAvx512(uint32_t dim, const float* gradient,
+                                                     float* row) {
+  const __m512 rate = _mm512_set1_ps(kRate);
+  const __m512 eps = _mm512_set1_ps(kEps);
+  uint32_t i = 0;
+  for (; i + 16 <= dim; i += 16) {
+    const __m512 g = _mm512_loadu_ps(gradient + i);
+    const __m512 s = _mm512_add_ps(_mm512_loadu_ps(row + dim + i), _mm512_mul_ps(g, g));
+    const __m512 step =
+        _mm512_div_ps(_mm512_mul_ps(rate, g), _mm512_add_ps(_mm512_sqrt_ps(s), eps));
+    _mm512_storeu_ps(row + dim + i, s);
+    _mm512_storeu_ps(row + i, _mm512_sub_ps(_mm512_loadu_ps(row + i), step));
+  }
+  UpdateScalar(i, dim, gradient, row);
+}
+
+__attribute__((target("avx2"))) void UpdateAvx2(uint32_t dim, const float* gradient, float* row) {
+  const __m256 rate = _mm256_set1_ps(kRate);
+  const __m256 eps = _mm256_set1_ps(kEps);
+  uint32_t i = 0;
+  for (; i + 8 <= dim; i += 8) {
+    const __m256 g = _mm256_loadu_ps(gradient + i);
+    const __m256 s = _mm256_add_ps(_mm256_loadu_ps(row + dim + i), _mm256_mul_ps(g, g));
+    const __m256 step =
+        _mm256_div_ps(_mm256_mul_ps(rate, g), _mm256_add_ps(_mm256_sqrt_ps(s), eps));
+    _mm256_storeu_ps(row + dim + i, s);
+    _mm256_storeu_ps(row + i, _mm256_sub_ps(_mm256_loadu_ps(row + i), step));
+  }
+  UpdateScalar(i, dim, gradient, row);
+}
+
+void UpdatePlain(uint32_t dim, const float* gradient, float* row) {
+  UpdateScalar(0, dim, gradient, row);
+}
+
+using UpdateRow = void (*)(uint32_t dim, const float* gradient, float* row);
+
+UpdateRow WidestUpdate() {
+  if (__builtin_cpu_supports("avx512f")) return UpdateAvx512;
+  if (__builtin_cpu_supports("avx2")) return UpdateAvx2;
+  return UpdatePlain;
+}
+
+ROWHOUSE_PREFETCHES void PrefetchBytes(const void* at, size_t bytes) {
+  for (size_t b = 0; b < bytes; b += 64) __builtin_prefetch(static_cast<const char*>(at) + b);
+}
+
+}  // namespace
+
+BareTable::BareTable(std::span<const Key> keys, uint32_t dim)
+    : dim_(dim),
+      row_floats_(size_t{dim} * 2),
+      entry_count_(std::bit_ceil(keys.size() * 2)),
+      shift_(64 - std::countr_zero(entry_count_)),
+      entry_bytes_(entry_count_ * sizeof(Entry)),
+      row_bytes_(keys.size() * row_floats_ * sizeof(float)) {
+  entries_ = static_cast<Entry*>(MapHuge(&entry_bytes_));
+  rows_ = static_cast<float*>(MapHuge(&row_bytes_));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    size_t at = HomeOf(keys[i]);
+    while (entries_[at].used != 0) at = (at + 1) & (entry_count_ - 1);
+    entries_[at] = {keys[i].value(), static_cast<uint32_t>(i), 1};
+    std::fill_n(rows_ + i * row_floats_, dim_, 0.1f);
+  }
+}
+
+BareTable::~BareTable() {
+  ::munmap(entries_, entry_bytes_);
+  ::munmap(rows_, row_bytes_);
+}
+
+float* BareTable::RowOf(Key key) const {
+  size_t at = HomeOf(key);
+  while (entries_[at].key != key.value()) at = (at + 1) & (entry_count_ - 1);
+  return rows_ + entries_[at].row * row_floats_;
+}
+
+// Three passes over small chunks: entries asked for, rows found and asked for, rows used; the next
+// chunk's entries are on their way meanwhile.
+template <typename Use>
+void BareTable::ForEach(std::span<const Key> keys, size_t row_bytes, const Use& use) const {
+  std::array<float*, kChunkKeys> rows;
+  const auto ask = [&](size_t first) {
+    for (size_t i = first; i < std::min(first + kChunkKeys, keys.size()); ++i) {
+      __builtin_prefetch(&entries_[HomeOf(keys[i])]);
+    }
+  };
+  ask(0);
+  for (size_t first = 0; first < keys.size(); first += kChunkKeys) {
+    const size_t count = std::min(kChunkKeys, keys.size() - first);
+    ask(first + kChunkKeys);
+    for (size_t i = 0; i < count; ++i) {
+      rows[i] = RowOf(keys[first + i]);
+      PrefetchBytes(rows[i], row_bytes);
+    }
+    for (size_t i = 0; i < count; ++i) use(first + i, rows[i]);
+  }
+}
+
+void BareTable::Gather(std::span<const Key> keys, float* out) const {
+  ForEach(keys, dim_ * sizeof(float), [&](size_t i, const float* row) {
+    std::memcpy(out + i * dim_, row, dim_ * sizeof(float));
+  });
+}
+
+void BareTable::Update(std::span<const Key> keys, const float* gradients) {
+  const UpdateRow update = WidestUpdate();
+  ForEach(keys, row_floats_ * sizeof(float),
+          [&](size_t i, float* row) { update(dim_, gradients + i * dim_, row); });
+}
+
+}  // namespace rowhouse
