@@ -206,6 +206,9 @@ std::future<absl::Status> ShardedClient::Push(Step step, std::vector<PushPart> p
         "push: this client is read-only; connect one without read_only to push"));
   }
   if (absl::Status status = CheckParts(parts, Namer()); !status.ok()) return Ready(status);
+  if (shard_count() > 1) {  // a single shard refuses all of it, or nothing
+    if (absl::Status status = CheckFinite(parts, Namer()); !status.ok()) return Ready(status);
+  }
   auto requests = PlanPush(step, std::move(parts), slots_, loop_->cluster().limits);
   if (!requests.ok()) return Ready(requests.status());
   auto call = std::make_shared<Call>();

@@ -201,6 +201,29 @@ class Checkpoints(EndToEnd):
         self.assertIn("subcommand", self.ctl(code=2))
         flags = ("--servers", "127.0.0.1:1", "--dir", self.directory, "--connect-timeout-ms", 200)
         self.assertIn("127.0.0.1:1", self.ctl("checkpoint", "create", *flags, code=1))
+        verify = ("checkpoint", "verify", "--dir", self.folder)
+        self.assertIn("no checkpoint", self.ctl(*verify, "--all", code=1))
+        self.assertIn("checkpoint 7", self.ctl(*verify, "--checkpoint", 7, code=1))
+        self.ctl(*verify, "--all", "--checkpoint", 7, code=2)
+        # Nothing was found to be damaged, and nothing to be whole.
+        self.assertIn("cannot run", self.ctl("verify", "--rowhouse-ps", missing, code=2))
+        self.assertIn("cannot list", self.ctl("verify", "--data-dir", missing, code=2))
+
+    def test_is_cancelled_while_it_waits_for_a_worker(self):
+        cluster = Cluster(self, self.folder / "a", 2)
+        job = self.train(cluster, "--epochs", 1000)
+        wait_for(lambda: self.events(job, "epoch_end"), "an epoch")
+        job.send_signal(signal.SIGSTOP)
+        flags = ("--servers", cluster.servers, "--dir", self.directory, "--leave-after-ms", 0)
+        create = self.start([BIN_DIR / "rowhousectl", "checkpoint", "create", *flags])
+        wait_for(lambda: (self.directory / "LOCK").exists(), "the beginning")
+        create.send_signal(signal.SIGINT)
+        code, output = self.finish(create, 20)
+        self.assertEqual(code, 1, output)
+        self.assertIn("cancelled", output)
+        job.send_signal(signal.SIGCONT)
+        self.assertEqual(self.ctl_json("checkpoint", "create", *flags)["left"], [])
+        cluster.stop()
 
     # --- a training job
 
