@@ -35,7 +35,7 @@ OutFrame PushAnswerFrame(uint64_t request_id, Lsn lsn, Mark mark, bool duplicate
 // What is copied for a file is part of the memory budget.
 uint64_t FlushFileBytes(const ShardLimits& limits) {
   if (limits.memory_bytes_max == 0) return std::numeric_limits<uint64_t>::max();
-  return limits.memory_bytes_max / 16;
+  return limits.memory_bytes_max / 8;
 }
 
 // So is what is noted of changed rows: more rounds where the budget is small.
