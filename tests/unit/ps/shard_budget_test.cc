@@ -184,6 +184,50 @@ TEST(ShardBudget, RandomPushesAndPullsAreBitEqualToAShardWithoutOne) {
   EXPECT_EQ(contents, expected);
 }
 
+// Tables far wider than a slab, each pushed all over, then never again: what the first ones took is
+// there for the next. What slabs and index hold is the whole of it.
+void TrainInTurn(int tables, int rounds) {
+  constexpr uint32_t kWideDim = 64;
+  constexpr uint64_t kWideBudget = 20ull << 20;
+  constexpr uint64_t kPageBytes = 4096;  // the last one of each table counts as far as it is used
+  constexpr uint64_t kRowsOfPush = 500;
+  constexpr uint64_t kRowsOfTable = 50'000;  // 26 MiB
+  ShardDriver::Options options;
+  options.limits.memory_bytes_max = kWideBudget;
+  ShardDriver driver(options);
+  ASSERT_TRUE(driver.Start().ok());
+  driver.Open(ClientId(7), Incarnation(1));
+  uint64_t sequence = 0;
+  uint64_t most = 0;
+  const auto check = [&](std::string_view what) {
+    ASSERT_LE(UsedBytes(driver), kWideBudget) << what;
+    const uint64_t held = driver.CounterValue("rows_resident_bytes");
+    ASSERT_LE(held, kWideBudget + static_cast<uint64_t>(tables) * kPageBytes) << what;
+    most = std::max(most, held);
+  };
+  for (int turn = 0; turn < rounds * tables; ++turn) {
+    TableSpec spec = Spec("table-" + std::to_string(turn % tables));
+    spec.dim = kWideDim;
+    if (turn < tables) driver.Create(spec);
+    for (uint64_t first = 0; first < kRowsOfTable; first += kRowsOfPush) {
+      TestPush push;
+      push.sequence = push.unretried_below = Sequence(++sequence);
+      push.step = Step(sequence);
+      push.sections = {SectionOf(spec, KeysFrom(first, kRowsOfPush),
+                                 std::vector<float>(kRowsOfPush * kWideDim, 0.5f))};
+      ASSERT_TRUE(driver.Send(Op::kPush, PushBody(push)).status.ok());
+      check(spec.name);
+    }
+    EXPECT_GT(driver.shard().tables().all()[turn % tables]->used_bytes(), kWideBudget / 2)
+        << "the table that is trained has most of the budget";
+  }
+  EXPECT_GT(most, kWideBudget * 8 / 10);
+}
+
+TEST(ShardBudget, TwoTablesTrainedInTurnStayWithinIt) { TrainInTurn(2, 2); }
+
+TEST(ShardBudget, ThreeTablesTrainedInTurnStayWithinIt) { TrainInTurn(3, 1); }
+
 class FullShard : public testing::Test {
  protected:
   void SetUp() override {
