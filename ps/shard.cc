@@ -81,7 +81,8 @@ void Shard::OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t no
                       Effects* effects) {
   if (first_request_ms_ == 0) first_request_ms_ = now_ms;
   checkpointer_.ExpireAt(now_ms);
-  if (waiting_.Has(session) && !stopping_) {
+  // That a client is alive does not wait for its rows.
+  if (waiting_.Has(session) && !stopping_ && frame.op() != Op::kRenewClient) {
     waiting_.Add(session, frame, now_ms);
     return Pump(effects);
   }

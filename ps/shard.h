@@ -222,6 +222,7 @@ class Shard {
   std::vector<DiskEntry> Bookkeeping(Lsn watermark) const;
   bool FlushDue() const;
   void PumpCheckpoint(Effects* effects);
+  ImageFlush FlushForImage() const;
   void Carry(Flusher::Next next, Effects* effects);
   // Ends every event: log jobs that are due, a flush that is due, the end of a stop.
   void Pump(Effects* effects);

@@ -36,10 +36,11 @@ absl::Status RunLogSteps(const LogJob& job, PushLog* log) {
 std::string ImageName(uint64_t attempt) { return absl::StrFormat("%016x", attempt); }
 
 absl::Status Publish(const CheckpointJob& job, const DiskTier& disk, const LogFiles& files,
-                     std::vector<CheckpointFile>* published) {
+                     ChecksumCache* checksums, std::vector<CheckpointFile>* published) {
   ASSIGN_OR_RETURN(const auto rows, disk.ListFrozen(ImageName(job.attempt)));
   ASSIGN_OR_RETURN(const auto parts, FindLogParts(files, job.watermark, job.cut));
-  ASSIGN_OR_RETURN(*published, PublishFiles(job.directory, rows, files, parts, job.progress.get()));
+  ASSIGN_OR_RETURN(*published,
+                   PublishFiles(job.directory, rows, files, parts, job.progress.get(), checksums));
   return absl::OkStatus();
 }
 
@@ -121,15 +122,15 @@ ReadOutcome RunReadJob(const ReadJob& job, const DiskTier* disk) {
   return outcome;
 }
 
-CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk,
-                                   const LogFiles& files) {
+CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk, const LogFiles& files,
+                                   ChecksumCache* checksums) {
   CheckpointOutcome outcome;
   switch (job.kind) {
     case CheckpointJob::Kind::kFreeze:
       outcome.status = Detached(disk->Freeze(ImageName(job.attempt)));
       break;
     case CheckpointJob::Kind::kPublish:
-      outcome.status = Detached(Publish(job, *disk, files, &outcome.files));
+      outcome.status = Detached(Publish(job, *disk, files, checksums, &outcome.files));
       break;
     case CheckpointJob::Kind::kDrop:
       outcome.status = Detached(disk->DropFrozen(ImageName(job.attempt)));

@@ -108,10 +108,12 @@ class Client {
   // Counters of every shard, one StatsAnswer each, by shard id. Blocks.
   virtual absl::StatusOr<std::vector<StatsAnswer>> Stats() = 0;
 
-  // Sends one control message to every shard; the answers' bodies by shard id. Blocks. The errors
-  // name the shard. For the drivers of checkpoints: worker/checkpoint/checkpoint_driver.h.
-  virtual absl::StatusOr<std::vector<ControlBody>> AskAllShards(std::string what, Op op,
-                                                                ControlBody message) = 0;
+  // Sends one control message to every shard; the answers' bodies by shard id. The errors name the
+  // shard. `done` is called once, on the client's own thread: must be quick. For the drivers of
+  // checkpoints: worker/checkpoint/checkpoint_driver.h.
+  using ControlAnswers = absl::StatusOr<std::vector<ControlBody>>;
+  virtual void AskAllShards(std::string what, Op op, ControlBody message,
+                            std::function<void(ControlAnswers)> done) = 0;
 
   virtual uint32_t shard_count() const = 0;
   virtual ClientId id() const = 0;

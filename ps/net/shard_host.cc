@@ -175,7 +175,8 @@ void ShardHost::RunRead(ReadJob job) {
 
 void ShardHost::RunCheckpoint(CheckpointJob job) {
   asio::post(context_->checkpoint_pool, [this, job = std::move(job)] {
-    CheckpointOutcome outcome = RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
+    CheckpointOutcome outcome =
+        RunCheckpointJob(job, storage_.disk.get(), *storage_.files, &storage_.checksums);
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       if (!outcome.status.ok()) {
         LOG(ERROR) << "shard " << identity_.shard << ": checkpoint: " << outcome.status.message();

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 from pathlib import Path
 
@@ -113,11 +114,12 @@ class Checkpoints(EndToEnd):
         """New data directories for `count` servers from the newest checkpoint, or `number`."""
         folder.mkdir()
         chosen = ("--checkpoint", number) if number else ()
+        timeline = ("--timeline", secrets.token_hex(8)) if count > 1 else ()
         for index in range(count):
             self.ctl(
                 *("checkpoint", "restore", "--dir", self.directory, *chosen),
                 *("--data-dir", folder / f"server-{index}", "--shards", SHARDS_PER_SERVER),
-                *("--server-index", index, "--server-count", count),
+                *("--server-index", index, "--server-count", count, *timeline),
             )
         return Cluster(self, folder, count)
 

@@ -4,8 +4,6 @@
 // Errors: returned with the reason; what was found to be damaged has been printed already.
 #pragma once
 
-#include <functional>
-
 #include "absl/status/statusor.h"
 #include "worker/ctl/ctl_options.h"
 
@@ -14,8 +12,9 @@ namespace rowhouse {
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitBadUsage = 2;
+inline constexpr int kExitNotJudged = 2;  // of `verify`, like rowhouse-ps
 
-// The exit code. `cancelled`: whether the user has asked for an end.
-absl::StatusOr<int> RunCtl(const CtlOptions& options, const std::function<bool()>& cancelled);
+// The exit code.
+absl::StatusOr<int> RunCtl(const CtlOptions& options);
 
 }  // namespace rowhouse

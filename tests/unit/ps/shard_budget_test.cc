@@ -6,6 +6,7 @@
 #include <random>
 
 #include "common/refusal.h"
+#include "common/wire/checkpoint.h"
 #include "storage/row_codec.h"
 #include "tests/support/shard_driver.h"
 
@@ -299,6 +300,18 @@ TEST_F(FullShard, ControlRequestsKeepTheirPlaceInTheSession) {
   EXPECT_TRUE(driver_.Late(create).status.ok());
   EXPECT_TRUE(driver_.Late(of_new).answered);
   EXPECT_TRUE(driver_.Late(of_new).status.ok()) << driver_.Late(of_new).status;
+}
+
+// Else a client whose reads take long would be taken for gone.
+TEST_F(FullShard, ARenewalDoesNotWaitForRows) {
+  const Key a = Evicted(driver_);
+  Hold();
+  const uint64_t pull = Send(one_, Op::kPull, PullOf({a}));
+  const Reply renewed =
+      driver_.SendControl(Op::kRenewClient, RenewClient{ClientId(7), Incarnation(1)});
+  EXPECT_FALSE(driver_.Late(pull).answered);
+  EXPECT_TRUE(renewed.answered);
+  EXPECT_TRUE(renewed.status.ok()) << renewed.status;
 }
 
 TEST_F(FullShard, AReadHeldBackBringsNoStaleRow) {
