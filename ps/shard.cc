@@ -338,7 +338,7 @@ void Shard::OnLogDone(const LogOutcome& outcome, Effects* effects) {
   log_.Done(outcome, &effects->answers);
   log_bytes_ = outcome.log_bytes;
   log_failed_ = !outcome.status.ok();
-  effects->retry |= log_failed_;
+  effects->retry |= log_failed_ || !outcome.trim.ok();
   checkpointer_.OnSynced(log_.synced());
   Carry(flusher_.Synced(log_.synced()), effects);
   Pump(effects);
@@ -362,6 +362,7 @@ void Shard::OnFlushStep(Effects* effects) {
 
 void Shard::OnRetry(Effects* effects) {
   log_failed_ = false;
+  log_.RetryTrim();
   if (std::exchange(file_failed_, false)) Carry(flusher_.Retry(), effects);
   Pump(effects);
 }

@@ -24,13 +24,9 @@ absl::Status WriteRecords(const LogJob& job, PushLog* log) {
   return log->Write(job.records.subspan(static_cast<size_t>(first - job.records.begin())));
 }
 
-// Trims first, and writes whatever came of that: on a full disk it is the trim that makes room.
-absl::Status RunLogSteps(const LogJob& job, PushLog* log) {
-  const absl::Status trimmed =
-      job.trim_through == Lsn(0) ? absl::OkStatus() : log->Trim(job.trim_through);
+absl::Status WriteAndSync(const LogJob& job, PushLog* log) {
   RETURN_IF_ERROR(WriteRecords(job, log));
-  if (job.sync) RETURN_IF_ERROR(log->Sync());
-  return trimmed;
+  return job.sync ? log->Sync() : absl::OkStatus();
 }
 
 std::string ImageName(uint64_t attempt) { return absl::StrFormat("%016x", attempt); }
@@ -83,7 +79,9 @@ absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, 
 
 LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
   LogOutcome outcome;
-  outcome.status = Detached(RunLogSteps(job, log));
+  // First the trim: on a full disk it is what makes room.
+  if (job.trim_through != Lsn(0)) outcome.trim = Detached(log->Trim(job.trim_through));
+  outcome.status = Detached(WriteAndSync(job, log));
   outcome.written = Lsn(log->next_lsn().value() - 1);
   outcome.synced = log->synced_lsn();
   outcome.log_bytes = log->size_bytes();

@@ -145,6 +145,11 @@ void ShardHost::RunLog(LogJob job) {
     LogOutcome outcome = RunLogJob(job, storage_.log.get());
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       NoteFailure(outcome.status, "push log");
+      if (!outcome.trim.ok()) {
+        LOG_EVERY_N(WARNING, 25) << "shard " << identity_.shard << ": the push log cannot be "
+                                 << "trimmed, trying again every " << context_->options.retry_ms
+                                 << " ms: " << outcome.trim.message();
+      }
       Handle(EventKind::kLogDone, [&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
     });
   });

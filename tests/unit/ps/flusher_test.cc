@@ -62,6 +62,7 @@ class FlusherTest : public ::testing::Test {
           break;
         default:
           EXPECT_EQ(next, Flusher::Next::kFile);
+          EXPECT_EQ(flusher.job().rows_lsn, flusher.sync_lsn());
           files.emplace_back();
           for (const DiskEntryView& entry : flusher.job().entries->Sorted()) {
             files.back().emplace_back(entry.key);

@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <random>
 
 #include "common/refusal.h"
 #include "common/wire/checkpoint.h"
 #include "storage/row_codec.h"
+#include "tests/support/forwarding_disk_tier.h"
 #include "tests/support/shard_driver.h"
 
 namespace rowhouse {
@@ -474,6 +476,46 @@ TEST(ShardBudget, ReplayOverTheBudgetFlushesAndGivesTheSameRows) {
   EXPECT_EQ(
       driver.Send(Op::kPush, PushOf(240, KeysFrom(3900, 100), 0.5f)).As<PushAnswer>().duplicate,
       1u);
+}
+
+// The power goes at the second file that is written.
+class LastFile final : public ForwardingDiskTier {
+ public:
+  LastFile(DiskTier* tier, MemoryLogFiles* log) : ForwardingDiskTier(tier), log_(log) {}
+
+  using DiskTier::Ingest;
+  absl::Status Ingest(std::span<const DiskEntryView> entries) override {
+    if (++files_ < 2) return tier().Ingest(entries);
+    log_->DropUnsynced();
+    return absl::UnavailableError("the power is off");
+  }
+
+ private:
+  MemoryLogFiles* const log_;
+  int files_ = 0;
+};
+
+// Even where the life before saw a sync of the log fail: the next one that succeeds proves nothing.
+TEST(ShardBudget, AReplayPutsTheLogOnTheDiskBeforeItsRows) {
+  const std::unique_ptr<DiskTier> rows = MakeMemoryDiskTier();
+  ShardDriver driver;
+  driver.set_disk(std::make_unique<ForwardingDiskTier>(rows.get()));
+  Ready(driver);
+  Fill(driver);
+  const uint64_t last_lsn = driver.CounterValue("last_lsn");
+  driver.files().FailSyncs(true);
+  driver.SendControl(Op::kOpenClient, OpenClient{ClientId(8), Incarnation(1), Mark(0)});
+  driver.files().FailSyncs(false);
+  driver.Crash();
+
+  driver.set_limits(Tiny().limits);
+  driver.set_disk(std::make_unique<LastFile>(rows.get(), &driver.files()));
+  EXPECT_THAT(std::string(driver.Start().message()), HasSubstr("the power is off"));
+  driver.Crash();
+  driver.set_disk(std::make_unique<ForwardingDiskTier>(rows.get()));
+  const absl::Status status = driver.Start();
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_GE(driver.CounterValue("last_lsn"), last_lsn);
 }
 
 TEST(ShardBudget, WhenRowsCannotBeWrittenPushesAreRefusedAndPullsGoOn) {
