@@ -165,7 +165,7 @@ class Restore {
         shard_count_(options.shards * options.server_count),
         directory_(fs::path(options.manifest_path).parent_path().string()),
         map_(shard_count_) {
-    if (directory_.empty()) directory_ = ".";
+    if (directory_.empty()) directory_.push_back('.');
   }
 
   absl::StatusOr<CheckpointRestored> Run() {

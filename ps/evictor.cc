@@ -26,6 +26,19 @@ void Evictor::Run(uint64_t bytes_wanted, uint64_t rows_max, uint32_t file) {
   }
 }
 
+bool Evictor::Compact(uint64_t bytes_wanted, uint64_t rows_max, bool move_dirty) {
+  uint64_t freed = 0;
+  uint64_t looked = 0;
+  for (const auto& table : tables_->all()) {
+    if (freed >= bytes_wanted || looked >= rows_max) break;
+    const uint64_t held = table->held_bytes();
+    if (held == table->compact_bytes()) continue;
+    looked += table->Compact(bytes_wanted - freed, rows_max - looked, move_dirty);
+    freed += held - table->held_bytes();
+  }
+  return freed < bytes_wanted && looked >= rows_max;
+}
+
 void Evictor::NextTable() {
   table_ = (table_ + 1) % tables_->all().size();
   row_ = 0;

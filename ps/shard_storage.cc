@@ -24,13 +24,9 @@ absl::Status WriteRecords(const LogJob& job, PushLog* log) {
   return log->Write(job.records.subspan(static_cast<size_t>(first - job.records.begin())));
 }
 
-// Trims first, and writes whatever came of that: on a full disk it is the trim that makes room.
-absl::Status RunLogSteps(const LogJob& job, PushLog* log) {
-  const absl::Status trimmed =
-      job.trim_through == Lsn(0) ? absl::OkStatus() : log->Trim(job.trim_through);
+absl::Status WriteAndSync(const LogJob& job, PushLog* log) {
   RETURN_IF_ERROR(WriteRecords(job, log));
-  if (job.sync) RETURN_IF_ERROR(log->Sync());
-  return trimmed;
+  return job.sync ? log->Sync() : absl::OkStatus();
 }
 
 std::string ImageName(uint64_t attempt) { return absl::StrFormat("%016x", attempt); }
@@ -47,12 +43,11 @@ absl::Status Publish(const CheckpointJob& job, const DiskTier& disk, const LogFi
 }  // namespace
 
 absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
-                                              const ShardIdentity& identity,
-                                              std::shared_ptr<DiskCache> cache) {
+                                              const ShardIdentity& identity) {
   ShardStorage storage;
   ASSIGN_OR_RETURN(storage.dir, DataDir::Open(path, identity));
   storage.identity = storage.dir->identity();
-  ASSIGN_OR_RETURN(storage.disk, OpenRocksDiskTier(storage.dir->rows_path(), std::move(cache)));
+  ASSIGN_OR_RETURN(storage.disk, OpenRocksDiskTier(storage.dir->rows_path()));
   ASSIGN_OR_RETURN(storage.files, OpenPosixLogFiles(storage.dir->log_path()));
   return storage;
 }
@@ -65,6 +60,7 @@ absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, 
         return shard->RestoreMeta(key.substr(meta_begin.size()), value);
       }));
   RestoreProgress progress;
+  shard->NoteDiskMemory(storage->disk->memory_bytes());
   RETURN_IF_ERROR(LoadRows(options, *storage->disk, shard, &progress));
   ASSIGN_OR_RETURN(storage->log,
                    ReplayLog(options, storage->files.get(), storage->disk.get(), shard, &progress));
@@ -83,7 +79,9 @@ absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, 
 
 LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
   LogOutcome outcome;
-  outcome.status = Detached(RunLogSteps(job, log));
+  // First the trim: on a full disk it is what makes room.
+  if (job.trim_through != Lsn(0)) outcome.trim = Detached(log->Trim(job.trim_through));
+  outcome.status = Detached(WriteAndSync(job, log));
   outcome.written = Lsn(log->next_lsn().value() - 1);
   outcome.synced = log->synced_lsn();
   outcome.log_bytes = log->size_bytes();

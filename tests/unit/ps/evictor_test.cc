@@ -91,6 +91,26 @@ TEST_F(EvictorTest, GoesRoundAllTables) {
   EXPECT_EQ(first->row_count() + table_->row_count(), 0u);
 }
 
+TEST_F(EvictorTest, CompactTakesFromTheTablesThatHaveFreeRowsInStepsUntilThereIsEnough) {
+  TableRows* const first = table_;
+  for (uint64_t i = 0; i < 1000; ++i) Row(i);
+  table_ = tables_.Create({Spec("item"), Generation(1)});
+  for (uint64_t i = 0; i < 1000; ++i) Row(i);
+  EXPECT_FALSE(evictor_.Compact(~0ull, ~0ull, true)) << "nothing is free";
+  const uint64_t stride = table_->layout().stride_bytes();
+  evictor_.Run(1500 * stride, ~0ull, 0);
+  ASSERT_EQ(first->row_count(), 0u);
+  ASSERT_EQ(table_->row_count(), 500u);
+  EXPECT_TRUE(evictor_.Compact(~0ull, 700, true));
+  EXPECT_EQ(first->row_number_end(), 300u);
+  EXPECT_EQ(table_->row_number_end(), 1000u);
+  EXPECT_FALSE(evictor_.Compact(310 * stride, 700, true));
+  EXPECT_EQ(first->row_number_end(), 0u);
+  EXPECT_EQ(table_->row_number_end(), 990u);
+  EXPECT_FALSE(evictor_.Compact(~0ull, ~0ull, true));
+  EXPECT_EQ(table_->row_number_end(), 500u);
+}
+
 TEST_F(EvictorTest, EndsWithoutRowsOrTables) {
   evictor_.Run(~0ull, ~0ull, 0);
   EXPECT_TRUE(evictor_.exhausted());
