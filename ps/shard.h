@@ -261,8 +261,8 @@ class Shard {
   bool knows_rows_lsn_ = false;
   bool flush_step_due_ = false;
   bool evict_step_due_ = false;
-  bool step_asked_ = false;         // OnFlushStep will come
-  uint64_t used_bytes_ = 0;         // both as of the last event
+  bool step_asked_ = false;  // OnFlushStep will come
+  uint64_t used_bytes_ = 0;  // both as of the last event
   uint64_t held_bytes_ = 0;
   uint64_t disk_memory_bytes_ = 0;  // as last told
 
