@@ -35,7 +35,8 @@ constexpr std::chrono::seconds kMergeWait{5};
 
 // Rows that are in use are in the shard's memory, so a block that is read for one row hardly serves
 // another: blocks are small and not kept, which makes a miss a quarter as dear as through a cache.
-// Indexes and filters stay in memory whole: with 16 entries to a restart, an index is 0.15 % of its rows.
+// Indexes and filters stay in memory whole: with 16 entries to a restart, an index is 0.15 % of its
+// rows.
 rocksdb::BlockBasedTableOptions TableOptions() {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = 4 << 10;
@@ -351,7 +352,7 @@ absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& p
   RETURN_IF_ERROR(CreateDirectories(path));  // durable, or a power cut could take all rows with it
   rocksdb::Options options = DbOptions(hooks);
   const auto merges = std::make_shared<RocksMerges>();
-  options.listeners.push_back(merges);
+  options.listeners.push_back(ListenFor(merges));
   std::unique_ptr<rocksdb::Env> env = SurviveFullDisk(&options);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
