@@ -65,6 +65,10 @@ class Shard {
   absl::StatusOr<uint64_t> Replay(const LogRecord& record);
   void Started(Lsn next, uint64_t log_bytes);
 
+  // What the disk tier keeps in memory for reading is part of the budget. To be told whenever it
+  // may have changed, before the event that says so.
+  void NoteDiskMemory(uint64_t bytes) { disk_memory_bytes_ = bytes; }
+
   // Start under a memory budget (shard_budget.cc): rows that find no room stay on disk.
   bool budgeted() const { return limits_.memory_bytes_max > 0; }
   bool HasRoomForRows() const;
@@ -252,8 +256,9 @@ class Shard {
   bool knows_rows_lsn_ = false;
   bool flush_step_due_ = false;
   bool evict_step_due_ = false;
-  bool step_asked_ = false;  // OnFlushStep will come
-  uint64_t used_bytes_ = 0;  // as of the last event
+  bool step_asked_ = false;         // OnFlushStep will come
+  uint64_t used_bytes_ = 0;         // as of the last event
+  uint64_t disk_memory_bytes_ = 0;  // as last told
 
   uint64_t pulls_ = 0;
   uint64_t pushes_ = 0;

@@ -173,7 +173,7 @@ void Shard::OnSessionClosed(SessionId session, Effects* effects) {
 }
 
 uint64_t Shard::UsedBytes() const {
-  uint64_t bytes = residency_.used_bytes() + flusher_.copied_bytes();
+  uint64_t bytes = disk_memory_bytes_ + residency_.used_bytes() + flusher_.copied_bytes();
   for (const auto& table : tables_.all()) bytes += table->used_bytes();
   return bytes;
 }

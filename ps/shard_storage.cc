@@ -42,12 +42,11 @@ absl::Status Publish(const CheckpointJob& job, const DiskTier& disk, const LogFi
 }  // namespace
 
 absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
-                                              const ShardIdentity& identity,
-                                              std::shared_ptr<DiskCache> cache) {
+                                              const ShardIdentity& identity) {
   ShardStorage storage;
   ASSIGN_OR_RETURN(storage.dir, DataDir::Open(path, identity));
   storage.identity = storage.dir->identity();
-  ASSIGN_OR_RETURN(storage.disk, OpenRocksDiskTier(storage.dir->rows_path(), std::move(cache)));
+  ASSIGN_OR_RETURN(storage.disk, OpenRocksDiskTier(storage.dir->rows_path()));
   ASSIGN_OR_RETURN(storage.files, OpenPosixLogFiles(storage.dir->log_path()));
   return storage;
 }
@@ -60,6 +59,7 @@ absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, 
         return shard->RestoreMeta(key.substr(meta_begin.size()), value);
       }));
   RestoreProgress progress;
+  shard->NoteDiskMemory(storage->disk->memory_bytes());
   RETURN_IF_ERROR(LoadRows(options, *storage->disk, shard, &progress));
   ASSIGN_OR_RETURN(storage->log,
                    ReplayLog(options, storage->files.get(), storage->disk.get(), shard, &progress));

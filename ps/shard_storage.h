@@ -17,8 +17,6 @@
 
 namespace rowhouse {
 
-class DiskCache;
-
 struct ShardStorage {
   std::unique_ptr<DataDir> dir;  // null where storage is in memory
   ShardIdentity identity;        // as found in the directory
@@ -28,10 +26,8 @@ struct ShardStorage {
 };
 
 // RocksDB and POSIX files below `path`. Errors: see data_dir.h; each names the path.
-// `cache`: see rocks_disk_tier.h.
 absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
-                                              const ShardIdentity& identity,
-                                              std::shared_ptr<DiskCache> cache = nullptr);
+                                              const ShardIdentity& identity);
 
 // Fills `shard` with what is stored: bookkeeping, rows, then the log above the watermark; opens the
 // log for writing. `found` gets a line of what was read, for the server's log.

@@ -7,6 +7,7 @@
 // Errors: a full or failing disk is an error status; what was ingested before stays readable.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -54,6 +55,9 @@ class DiskTier {
   using Visitor = std::function<absl::Status(std::string_view key, std::string_view value)>;
   virtual absl::Status Scan(std::string_view begin, std::string_view end,
                             const Visitor& visit) const = 0;
+
+  // What the tier keeps in memory for reading (indexes, filters), which grows with its entries.
+  virtual uint64_t memory_bytes() const { return 0; }
 
   // An image of everything that is ingested by now, which later calls do not change; it takes the
   // place of one of the same name. Costs no copy of the entries. Images end with the process: what

@@ -1,6 +1,5 @@
 #include "storage/rocks_disk_tier.h"
 
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
@@ -14,7 +13,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -24,13 +22,9 @@
 #include "storage/posix_file.h"
 #include "storage/rocks_disk_tier_internal.h"
 #include "storage/rocks_full_disk.h"
+#include "storage/rocks_merges.h"
 
 namespace rowhouse {
-
-class DiskCache {
- public:
-  std::shared_ptr<rocksdb::Cache> blocks;
-};
 
 namespace {
 
@@ -38,35 +32,34 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kUnmergedFilesMax = 32;
 constexpr std::chrono::seconds kMergeWait{5};
-constexpr std::chrono::milliseconds kMergePoll{5};
 
-rocksdb::BlockBasedTableOptions TableOptions(const DiskCache* cache) {
+// Rows that are in use are in the shard's memory, so a block that is read for one row hardly serves
+// another: blocks are small and not kept, which makes a miss a quarter as dear as through a cache.
+// Indexes and filters stay in memory whole: with 16 entries to a restart, an index is 0.15 % of its rows.
+rocksdb::BlockBasedTableOptions TableOptions() {
   rocksdb::BlockBasedTableOptions table;
-  table.block_size = 32 << 10;
+  table.block_size = 4 << 10;
+  table.index_block_restart_interval = 16;
+  table.no_block_cache = true;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  if (cache == nullptr) return table;
-  table.block_cache = cache->blocks;
-  table.block_size = 4 << 10;
-  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
-  table.partition_filters = true;
-  table.cache_index_and_filter_blocks = true;
-  table.cache_index_and_filter_blocks_with_high_priority = true;
   return table;
 }
 
-rocksdb::Options DbOptions(const RocksHooks& hooks, const DiskCache* cache) {
+rocksdb::Options DbOptions(const RocksHooks& hooks) {
   rocksdb::Options options;
   if (hooks.env != nullptr) options.env = hooks.env;
   options.statistics = hooks.statistics;
   options.create_if_missing = true;
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 256 << 10;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
   // Levels between the first and the last come into being only as the data grows: a small database
   // is one level of files that follow each other, not five copies of it.
   options.level_compaction_dynamic_level_bytes = true;
+  // None for the last level, which holds almost all rows: most keys that are asked for exist.
+  options.optimize_filters_for_hits = true;
   options.info_log = MakeRocksLogger();
   return options;
 }
@@ -142,11 +135,14 @@ class RocksDiskTier final : public DiskTier {
  public:
   // An image where `incoming` is empty.
   RocksDiskTier(std::string path, std::string incoming, std::unique_ptr<rocksdb::Env> env,
-                std::unique_ptr<rocksdb::DB> db)
+                std::shared_ptr<RocksMerges> merges, std::unique_ptr<rocksdb::DB> db)
       : path_(std::move(path)),
         incoming_(std::move(incoming)),
         env_(std::move(env)),
-        db_(std::move(db)) {}
+        merges_(std::move(merges)),
+        db_(std::move(db)) {
+    NoteMemory();
+  }
 
   absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     if (is_image()) return RefuseImage();
@@ -155,6 +151,7 @@ class RocksDiskTier final : public DiskTier {
     const std::string file = StrCat(incoming_, "/", next_file_++, ".sst");
     absl::Status status = WriteFile(file, entries);
     if (status.ok()) status = IngestFile(file);
+    NoteMemory();
     std::error_code ignored;  // what stays is removed at the next start
     fs::remove(file, ignored);
     return status;
@@ -191,6 +188,11 @@ class RocksDiskTier final : public DiskTier {
       RETURN_IF_ERROR(visit(ToView(at->key()), ToView(at->value())));
     }
     return at->status().ok() ? absl::OkStatus() : RocksError("scan", path_, at->status());
+  }
+
+  uint64_t memory_bytes() const override {
+    if (merges_->TakeChange()) NoteMemory();
+    return memory_bytes_.load(std::memory_order_relaxed);
   }
 
   // Hard links where the file system has them.
@@ -253,14 +255,19 @@ class RocksDiskTier final : public DiskTier {
   // ever: a merge that fails must not keep rows off the disk.
   void WaitForMerges() const {
     const auto give_up = std::chrono::steady_clock::now() + kMergeWait;
-    while (UnmergedFiles() > kUnmergedFilesMax && std::chrono::steady_clock::now() < give_up) {
-      uint64_t running = 0;
-      uint64_t pending = 0;
-      db_->GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &running);
-      db_->GetIntProperty(rocksdb::DB::Properties::kCompactionPending, &pending);
-      if (running + pending == 0) return;
-      std::this_thread::sleep_for(kMergePoll);
+    for (;;) {
+      const uint64_t ended = merges_->ended();
+      if (UnmergedFiles() <= kUnmergedFilesMax || !MergesUnderWay()) return;
+      if (!merges_->WaitBeyond(ended, give_up)) return;
     }
+  }
+
+  bool MergesUnderWay() const {
+    uint64_t running = 0;
+    uint64_t pending = 0;
+    db_->GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &running);
+    db_->GetIntProperty(rocksdb::DB::Properties::kCompactionPending, &pending);
+    return running + pending != 0;
   }
 
   uint64_t UnmergedFiles() const {
@@ -270,7 +277,10 @@ class RocksDiskTier final : public DiskTier {
   }
 
   absl::Status WriteFile(const std::string& file, std::span<const DiskEntryView> entries) {
-    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db_->GetOptions());
+    // Kept in the page cache: a merge, a checkpoint or a miss reads it soon.
+    constexpr bool kInvalidatePageCache = false;
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db_->GetOptions(), nullptr,
+                                  kInvalidatePageCache);
     rocksdb::Status status = writer.Open(file);
     for (size_t i = 0; status.ok() && i < entries.size(); ++i) {
       status = writer.Put(ToSlice(entries[i].key), ToSlice(entries[i].value));
@@ -289,15 +299,23 @@ class RocksDiskTier final : public DiskTier {
     return status.ok() ? absl::OkStatus() : RocksError("ingest into", path_, status);
   }
 
+  void NoteMemory() const {
+    uint64_t bytes = 0;
+    db_->GetIntProperty(rocksdb::DB::Properties::kEstimateTableReadersMem, &bytes);
+    memory_bytes_.store(bytes, std::memory_order_relaxed);
+  }
+
   const std::string path_;
   const std::string incoming_;
-  const std::unique_ptr<rocksdb::Env> env_;  // outlives db_
+  const std::unique_ptr<rocksdb::Env> env_;    // outlives db_
+  const std::shared_ptr<RocksMerges> merges_;  // the database tells it
   const std::unique_ptr<rocksdb::DB> db_;
+  mutable std::atomic<uint64_t> memory_bytes_ = 0;
   std::atomic<uint64_t> next_file_ = 1;
 };
 
 absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenReadOnly(const std::string& path) {
-  rocksdb::Options options = DbOptions(RocksHooks(), nullptr);
+  rocksdb::Options options = DbOptions(RocksHooks());
   options.create_if_missing = false;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, &db);
@@ -310,7 +328,8 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenReadOnly(const std::string& pat
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTierReadOnly(const std::string& path) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
   ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> db, OpenReadOnly(path));
-  return std::make_unique<RocksDiskTier>(path, "", nullptr, std::move(db));
+  return std::make_unique<RocksDiskTier>(path, "", nullptr, std::make_shared<RocksMerges>(),
+                                         std::move(db));
 }
 
 absl::Status VerifyRocksFiles(const std::string& path) {
@@ -321,34 +340,23 @@ absl::Status VerifyRocksFiles(const std::string& path) {
   return status.ok() ? absl::OkStatus() : RocksError("verify", path, status);
 }
 
-// Not a strict limit: a strict one makes reads fail where the blocks in use fill it. What may go
-// beyond are the blocks of reads under way.
-std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes) {
-  rocksdb::LRUCacheOptions options;
-  options.capacity = bytes;
-  options.high_pri_pool_ratio = 0.5;
-  auto cache = std::make_shared<DiskCache>();
-  cache->blocks = rocksdb::NewLRUCache(options);
-  return cache;
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path) {
+  return OpenRocksDiskTier(path, RocksHooks());
 }
 
 absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
-                                                            std::shared_ptr<DiskCache> cache) {
-  return OpenRocksDiskTier(path, RocksHooks(), std::move(cache));
-}
-
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
-                                                            const RocksHooks& hooks,
-                                                            std::shared_ptr<DiskCache> cache) {
+                                                            const RocksHooks& hooks) {
   RETURN_IF_ERROR(CheckNotHeadless(path));
   const std::string incoming = path + ".incoming";
   RETURN_IF_ERROR(CreateDirectories(path));  // durable, or a power cut could take all rows with it
-  rocksdb::Options options = DbOptions(hooks, cache.get());
+  rocksdb::Options options = DbOptions(hooks);
+  const auto merges = std::make_shared<RocksMerges>();
+  options.listeners.push_back(merges);
   std::unique_ptr<rocksdb::Env> env = SurviveFullDisk(&options);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
   if (!status.ok()) return RocksError("open", path, status);
-  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::move(env),
+  auto tier = std::make_unique<RocksDiskTier>(path, incoming, std::move(env), merges,
                                               std::unique_ptr<rocksdb::DB>(db));
   // Only now: the open database's lock keeps others out.
   RETURN_IF_ERROR(MakeEmpty(incoming));

@@ -1,15 +1,15 @@
 // The disk tier on RocksDB: one database a shard, written only by sorted files that are ingested.
 //
 // RocksDB's write-ahead log and memtables stay empty: durability comes from the files, which are
-// synced before they are ingested, and from the push log above. Blocks have 32 KB, XXH3 checksums
-// (the CRC32C of some builds is slow) and no compression: float rows hardly shrink.
+// synced before they are ingested, and from the push log above. Blocks have 4 KB, XXH3 checksums
+// (the CRC32C of some builds is slow) and no compression: float rows hardly shrink. No block is
+// kept in memory; indexes and filters are, whole.
 //
 // Threading: as DiskTier.
 // Errors: Open names the path and what to do about a database that is damaged, in use, or whose
 //   files have lost their CURRENT file.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -18,18 +18,9 @@
 
 namespace rowhouse {
 
-// A block cache that several databases share; keeps RocksDB's memory for reads within bounds.
-class DiskCache;
-std::shared_ptr<DiskCache> MakeDiskCache(uint64_t bytes);
-
 // Opens or creates the database in folder `path`. Files on their way into it are made in
 // `path`.incoming, images in `path`.frozen; what an earlier process left in either is removed.
-//
-// With a `cache` everything that RocksDB keeps in memory for reading is in it: blocks, and the
-// partitions of indexes and filters, read and dropped like blocks. New files then have blocks of
-// 4 KB, for rows that are read one by one. Without one, indexes and filters stay in memory whole.
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(
-    const std::string& path, std::shared_ptr<DiskCache> cache = nullptr);
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path);
 
 // An existing database, for reading alone; several processes may. Nothing in the folder changes;
 // Ingest and Freeze are refused.

@@ -16,14 +16,12 @@ class Statistics;
 
 namespace rowhouse {
 
-class DiskCache;
-
 struct RocksHooks {
   rocksdb::Env* env = nullptr;                      // null: the system's
   std::shared_ptr<rocksdb::Statistics> statistics;  // filled, where given
 };
 
-absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(
-    const std::string& path, const RocksHooks& hooks, std::shared_ptr<DiskCache> cache = nullptr);
+absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& path,
+                                                            const RocksHooks& hooks);
 
 }  // namespace rowhouse

@@ -126,8 +126,7 @@ class ServerImpl : public Server {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   RETURN_IF_ERROR(CheckPlace(options));
   if (!options.open_storage) RETURN_IF_ERROR(CheckNotForeign(options.data_dir));
-  options.limits.memory_bytes_max =
-      DivideMemory(options.memory_bytes_max, options.shards).shard_bytes;
+  options.limits.memory_bytes_max = ShardBudget(options.memory_bytes_max, options.shards);
   auto server = std::make_unique<ServerImpl>(std::move(options));
   RETURN_IF_ERROR(server->Open());
   return server;

@@ -9,13 +9,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
-#include <memory>
+#include <utility>
 
 #include "common/types.h"
-#include "ps/memory_budget.h"
 #include "ps/net/server.h"
 #include "ps/refusal_counters.h"
-#include "storage/rocks_disk_tier.h"
 
 namespace rowhouse {
 
@@ -25,8 +23,6 @@ struct ServerContext {
         log_pool(options.io_threads),
         file_pool(options.io_threads),
         read_pool(options.read_threads) {
-    const MemoryShares shares = DivideMemory(options.memory_bytes_max, options.shards);
-    if (shares.disk_cache_bytes > 0) disk_cache = MakeDiskCache(shares.disk_cache_bytes);
     // Linux gives each thread a priority of its own: requests go before a checkpoint's files.
     boost::asio::post(checkpoint_pool, [] { ::setpriority(PRIO_PROCESS, 0, kCheckpointNice); });
   }
@@ -43,7 +39,6 @@ struct ServerContext {
   boost::asio::thread_pool read_pool;  // reads of missing rows
   // Images and publishing, one after another.
   boost::asio::thread_pool checkpoint_pool{1};
-  std::shared_ptr<DiskCache> disk_cache;  // of all shards; null without a memory budget
 };
 
 // Counts one connection for as long as it lives.

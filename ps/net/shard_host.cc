@@ -34,7 +34,7 @@ absl::StatusOr<ShardStorage> OpenStorage(const ShardIdentity& identity,
                                          const ServerContext& context) {
   const ServerOptions& options = context.options;
   if (options.open_storage) return options.open_storage(identity);
-  return OpenShardStorage(ShardPath(options, identity.shard), identity, context.disk_cache);
+  return OpenShardStorage(ShardPath(options, identity.shard), identity);
 }
 
 }  // namespace
@@ -158,8 +158,10 @@ void ShardHost::RunLog(LogJob job) {
 void ShardHost::RunFile(FileJob job) {
   asio::post(context_->file_pool, [this, job] {
     absl::Status status = RunFileJob(job, storage_.disk.get());
-    asio::post(loop_, [this, status = std::move(status)] {
+    const uint64_t memory_bytes = storage_.disk->memory_bytes();
+    asio::post(loop_, [this, memory_bytes, status = std::move(status)] {
       NoteFailure(status, "rows");
+      shard_->NoteDiskMemory(memory_bytes);
       Handle(EventKind::kFileDone, [&](Effects* effects) { shard_->OnFileDone(status, effects); });
     });
   });
@@ -168,7 +170,9 @@ void ShardHost::RunFile(FileJob job) {
 void ShardHost::RunRead(ReadJob job) {
   asio::post(context_->read_pool, [this, job = std::move(job)] {
     ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
-    asio::post(loop_, [this, outcome = std::move(outcome)] {
+    const uint64_t memory_bytes = storage_.disk->memory_bytes();
+    asio::post(loop_, [this, memory_bytes, outcome = std::move(outcome)] {
+      shard_->NoteDiskMemory(memory_bytes);
       Handle(EventKind::kRowsRead, [&](Effects* effects) { shard_->OnRowsRead(outcome, effects); });
     });
   });

@@ -119,8 +119,10 @@ bool ShardDriver::RunOneJob() {
                       &effects);
   } else if (file_job_.has_value()) {
     const FileJob job = *std::exchange(file_job_, std::nullopt);
-    shard_->OnFileDone(file_failure_.ok() ? RunFileJob(job, storage_.disk.get()) : file_failure_,
-                       &effects);
+    const absl::Status status =
+        file_failure_.ok() ? RunFileJob(job, storage_.disk.get()) : file_failure_;
+    shard_->NoteDiskMemory(storage_.disk->memory_bytes());
+    shard_->OnFileDone(status, &effects);
   } else if (!read_jobs_.empty() && options_.run_read_jobs) {
     const ReadJob job = std::move(read_jobs_.front());
     read_jobs_.pop_front();

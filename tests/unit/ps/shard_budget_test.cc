@@ -142,6 +142,17 @@ TEST(ShardBudget, MemoryStaysBelowItWhileATableOfTenTimesItIsPushed) {
   EXPECT_LE(driver.CounterValue("rows_resident_bytes"), kBudget + (64 << 10));
 }
 
+TEST(ShardBudget, TheDisksIndexesTakeTheirPartOfIt) {
+  ShardDriver driver(Tiny());
+  Ready(driver);
+  Fill(driver);
+  PullAll(driver);
+  EXPECT_GT(UsedBytes(driver), kBudget / 2);
+  driver.shard().NoteDiskMemory(kBudget / 2);
+  PullAll(driver);
+  EXPECT_LE(UsedBytes(driver), kBudget / 2);
+}
+
 TEST(ShardBudget, RandomPushesAndPullsAreBitEqualToAShardWithoutOne) {
   ShardDriver tiny(Tiny());
   ShardDriver large;

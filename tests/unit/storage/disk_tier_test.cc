@@ -268,6 +268,42 @@ TEST_F(RocksDiskTierTest, ReopenGivesTheSameBytes) {
   for (int round = 0; round < 3; ++round) EXPECT_EQ(ScanAll(*OpenRocks(path_)), before);
 }
 
+// 20,000 rows of dim 64, in the order of their keys from `first` on.
+Entries RowsFrom(int first) {
+  Entries entries;
+  for (int i = 0; i < 20000; ++i) {
+    entries.push_back({StrCat("key-", 1000000 + first + i), std::string(532, 'a')});
+  }
+  return entries;
+}
+
+TEST_F(RocksDiskTierTest, CountsWhatItKeepsInMemoryForReading) {
+  uint64_t before = 0;
+  {
+    auto tier = OpenRocks(path_);
+    EXPECT_EQ(tier->memory_bytes(), 0u);
+    for (int file = 0; file < 3; ++file) {
+      const uint64_t last = tier->memory_bytes();
+      ASSERT_TRUE(tier->Ingest(RowsFrom(file * 20000)).ok());
+      // Ten bits a row for filters, and an entry of the index for each block of 4 KB.
+      EXPECT_GT(tier->memory_bytes(), last + 20000 * 10 / 8);
+      EXPECT_LT(tier->memory_bytes(), last + 20000 * 532 / 100);
+    }
+    before = tier->memory_bytes();
+  }
+  EXPECT_NEAR(OpenRocks(path_)->memory_bytes(), before, before / 10);
+}
+
+// A flush may bring files that overlap faster than RocksDB merges them.
+TEST_F(RocksDiskTierTest, WaitsForMergesRatherThanLettingFilesPileUp) {
+  auto tier = OpenRocks(path_);
+  for (int file = 0; file < 100; ++file) {
+    ASSERT_TRUE(tier->Ingest(Entries{{"a", StrCat(file)}, {"b", StrCat(file)}}).ok());
+    ASSERT_LT(FilesNamed(".sst").size(), 60u) << file;
+  }
+  EXPECT_THAT(ScanAll(*tier), ElementsAre(DiskEntry{"a", "99"}, DiskEntry{"b", "99"}));
+}
+
 TEST_F(RocksDiskTierTest, RemovesLeftoversAndKeepsTheFolderEmpty) {
   OpenRocks(path_);
   const std::string leftover = path_ + ".incoming/1.sst";

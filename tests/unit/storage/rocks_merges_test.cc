@@ -1,0 +1,45 @@
+#include "storage/rocks_merges.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace rowhouse {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+void End(RocksMerges* merges) { merges->OnCompactionCompleted(nullptr, {}); }
+
+TEST(RocksMerges, AMergeThatEndsWakesWhoWaits) {
+  RocksMerges merges;
+  const uint64_t before = merges.ended();
+  std::thread merge([&] { End(&merges); });
+  EXPECT_TRUE(merges.WaitBeyond(before, Clock::now() + std::chrono::minutes(1)));
+  merge.join();
+  EXPECT_EQ(merges.ended(), before + 1);
+}
+
+TEST(RocksMerges, OneThatEndedBeforeTheWaitCounts) {
+  RocksMerges merges;
+  const uint64_t before = merges.ended();
+  End(&merges);
+  EXPECT_TRUE(merges.WaitBeyond(before, Clock::now()));
+}
+
+TEST(RocksMerges, TheWaitHasAnEnd) {
+  RocksMerges merges;
+  EXPECT_FALSE(merges.WaitBeyond(merges.ended(), Clock::now() + std::chrono::milliseconds(1)));
+}
+
+TEST(RocksMerges, AChangeIsTakenOnce) {
+  RocksMerges merges;
+  EXPECT_FALSE(merges.TakeChange());
+  End(&merges);
+  End(&merges);
+  EXPECT_TRUE(merges.TakeChange());
+  EXPECT_FALSE(merges.TakeChange());
+}
+
+}  // namespace
+}  // namespace rowhouse
