@@ -4,6 +4,7 @@
 // Ownership: the other one's is the caller's; it must outlive this one.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -31,6 +32,7 @@ class ForwardingDiskTier : public DiskTier {
                     const Visitor& visit) const override {
     return tier_->Scan(begin, end, visit);
   }
+  uint64_t memory_bytes() const override { return tier_->memory_bytes(); }
   absl::Status Freeze(const std::string& name) override { return tier_->Freeze(name); }
   absl::Status DropFrozen(const std::string& name) override { return tier_->DropFrozen(name); }
   absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const override {
