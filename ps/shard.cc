@@ -436,6 +436,7 @@ std::vector<Counter> Shard::Counters() const {
                                    {"rows_resident_bytes", resident_bytes},
                                    {"row_misses", residency_.misses()},
                                    {"rows_evicted", evictor_.evicted()},
+                                   {"disk_memory_bytes", disk_memory_bytes_},
                                    {"read_jobs", residency_.jobs()},
                                    {"waiting_requests", waiting_.size()},
                                    {"tables", tables_.all().size()},

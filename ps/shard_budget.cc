@@ -173,7 +173,10 @@ void Shard::OnSessionClosed(SessionId session, Effects* effects) {
 }
 
 uint64_t Shard::UsedBytes() const {
-  uint64_t bytes = disk_memory_bytes_ + residency_.used_bytes() + flusher_.used_bytes();
+  // Rows keep half of the budget whatever the disk tier needs: without any, every request would
+  // wait for the disk.
+  uint64_t bytes = std::min(disk_memory_bytes_, limits_.memory_bytes_max / 2);
+  bytes += residency_.used_bytes() + flusher_.used_bytes();
   for (const auto& table : tables_.all()) bytes += table->used_bytes();
   return bytes;
 }

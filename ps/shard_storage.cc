@@ -1,5 +1,7 @@
 #include "ps/shard_storage.h"
 
+#include <glog/logging.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -96,16 +98,11 @@ absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
     RETURN_IF_ERROR(Detached(disk->Ingest({&view, 1})));
   }
   const std::vector<DiskEntryView> entries = job.entries->Sorted();
+  // A file with both rows and bookkeeping would reach over all slots behind its rows, and every
+  // other file with it; and bookkeeping must not be on disk before the rows that it speaks of.
   const std::string meta_begin = MetaBegin();
-  const auto meta = std::lower_bound(
-      entries.begin(), entries.end(), meta_begin,
-      [](const DiskEntryView& entry, std::string_view key) { return entry.key < key; });
-  const std::span<const DiskEntryView> rows(entries.begin(), meta);
-  // A file with both would reach over all slots behind its rows, and every other file with it.
-  if (meta != entries.end()) {
-    RETURN_IF_ERROR(Detached(disk->Ingest(std::span<const DiskEntryView>(meta, entries.end()))));
-  }
-  return rows.empty() ? absl::OkStatus() : Detached(disk->Ingest(rows));
+  CHECK_EQ(entries.front().key < meta_begin, entries.back().key < meta_begin);
+  return Detached(disk->Ingest(entries));
 }
 
 ReadOutcome RunReadJob(const ReadJob& job, const DiskTier* disk) {

@@ -59,7 +59,8 @@ rocksdb::Options DbOptions(const RocksHooks& hooks) {
   // Levels between the first and the last come into being only as the data grows: a small database
   // is one level of files that follow each other, not five copies of it.
   options.level_compaction_dynamic_level_bytes = true;
-  // None for the last level, which holds almost all rows: most keys that are asked for exist.
+  // No filters where files are merged into the last level, which holds almost all rows: most keys
+  // that are asked for exist.
   options.optimize_filters_for_hits = true;
   options.info_log = MakeRocksLogger();
   return options;

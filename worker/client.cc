@@ -207,7 +207,7 @@ std::future<absl::Status> ShardedClient::Push(Step step, std::vector<PushPart> p
   }
   if (absl::Status status = CheckParts(parts, Namer()); !status.ok()) return Ready(status);
   if (shard_count() > 1) {  // a single shard refuses all of it, or nothing
-    if (absl::Status status = CheckFinite(parts, Namer()); !status.ok()) return Ready(status);
+    if (absl::Status status = CheckGradients(parts, Namer()); !status.ok()) return Ready(status);
   }
   auto requests = PlanPush(step, std::move(parts), slots_, loop_->cluster().limits);
   if (!requests.ok()) return Ready(requests.status());

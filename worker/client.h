@@ -102,7 +102,10 @@ class Client {
 
   // At most one part per table. `step`: the step that the pull is for.
   virtual std::future<absl::Status> Pull(Step step, std::vector<PullPart> parts) = 0;
-  // One optimizer step's gradients, over all tables and shards. `step` counts from 1.
+  // One optimizer step's gradients, over all tables and shards. `step` counts from 1. Where a push
+  // over several shards fails and some may have applied their part, the client leaves: later pushes
+  // fail, and a client that connects anew goes on (its checkpoints name the step that is half
+  // done).
   virtual std::future<absl::Status> Push(Step step, std::vector<PushPart> parts) = 0;
 
   // Counters of every shard, one StatsAnswer each, by shard id. Blocks.

@@ -161,7 +161,7 @@ void ShardHost::RunFile(FileJob job) {
     const uint64_t memory_bytes = storage_.disk->memory_bytes();
     asio::post(loop_, [this, memory_bytes, status = std::move(status)] {
       NoteFailure(status, "rows");
-      shard_->NoteDiskMemory(memory_bytes);
+      NoteDiskMemory(memory_bytes);
       Handle(EventKind::kFileDone, [&](Effects* effects) { shard_->OnFileDone(status, effects); });
     });
   });
@@ -172,7 +172,7 @@ void ShardHost::RunRead(ReadJob job) {
     ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
     const uint64_t memory_bytes = storage_.disk->memory_bytes();
     asio::post(loop_, [this, memory_bytes, outcome = std::move(outcome)] {
-      shard_->NoteDiskMemory(memory_bytes);
+      NoteDiskMemory(memory_bytes);
       Handle(EventKind::kRowsRead, [&](Effects* effects) { shard_->OnRowsRead(outcome, effects); });
     });
   });
@@ -190,6 +190,18 @@ void ShardHost::RunCheckpoint(CheckpointJob job) {
              [&](Effects* effects) { shard_->OnCheckpointDone(outcome, effects); });
     });
   });
+}
+
+void ShardHost::NoteDiskMemory(uint64_t bytes) {
+  shard_->NoteDiskMemory(bytes);
+  const uint64_t budget = context_->options.limits.memory_bytes_max;
+  if (budget == 0 || bytes <= budget / 2) return;
+  LOG_FIRST_N(WARNING, 1) << "shard " << identity_.shard
+                          << ": indexes and filters of the rows on disk take " << bytes
+                          << " bytes, more than half of the shard's part of the memory budget, "
+                          << budget
+                          << "; rows keep half of it, so the server needs more memory than "
+                          << "--memory-bytes-max says: give it more, or more servers";
 }
 
 void ShardHost::NoteFailure(const absl::Status& status, const char* what) {

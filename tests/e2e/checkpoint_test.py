@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 from pathlib import Path
 
 from support import BIN_DIR, EndToEnd, main, wait_for
@@ -209,7 +210,7 @@ class Checkpoints(EndToEnd):
         self.assertIn("cannot run", self.ctl("verify", "--rowhouse-ps", missing, code=2))
         self.assertIn("cannot list", self.ctl("verify", "--data-dir", missing, code=2))
 
-    def test_is_cancelled_while_it_waits_for_a_worker(self):
+    def test_is_cancelled_while_a_worker_stands_still(self):
         cluster = Cluster(self, self.folder / "a", 2)
         job = self.train(cluster, "--epochs", 1000)
         wait_for(lambda: self.events(job, "epoch_end"), "an epoch")
@@ -224,6 +225,15 @@ class Checkpoints(EndToEnd):
         job.send_signal(signal.SIGCONT)
         self.assertEqual(self.ctl_json("checkpoint", "create", *flags)["left"], [])
         cluster.stop()
+
+    def test_a_signal_ends_it_while_there_is_no_connection(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            flags = ("--servers", f"127.0.0.1:{silent.getsockname()[1]}", "--dir", self.directory)
+            create = self.start([BIN_DIR / "rowhousectl", "checkpoint", "create", *flags])
+            peer, _ = silent.accept()
+            create.send_signal(signal.SIGINT)
+            self.assertEqual(create.wait(5), -signal.SIGINT)
+            peer.close()
 
     # --- a training job
 

@@ -1,8 +1,6 @@
 #include "worker/client/call_checks.h"
 
-#include <algorithm>
-#include <bit>
-
+#include "common/gradient_bound.h"
 #include "common/refusal.h"
 #include "common/status_macros.h"
 #include "worker/client/shard_split.h"
@@ -48,23 +46,6 @@ absl::Status CheckNumber(std::string_view option, uint64_t value, uint64_t low, 
       StrCat("client option ", option, " is ", value, "; it must be ", low, " to ", high));
 }
 
-// The sign bit is set where the exponent is all ones, which says infinite or not a number.
-uint32_t NotFiniteBit(float value) {
-  return (std::bit_cast<uint32_t>(value) & 0x7f800000u) + 0x00800000u;
-}
-
-bool AllFinite(std::span<const float> values) {
-  constexpr size_t kBlock = 64;  // a loop of known length becomes vector instructions
-  uint32_t found = 0;
-  size_t at = 0;
-  for (; at + kBlock <= values.size(); at += kBlock) {
-    const float* block = values.data() + at;
-    for (size_t i = 0; i < kBlock; ++i) found |= NotFiniteBit(block[i]);
-  }
-  for (; at < values.size(); ++at) found |= NotFiniteBit(values[at]);
-  return (found & 0x80000000u) == 0;
-}
-
 }  // namespace
 
 absl::Status CheckParts(std::span<const PullPart> parts, const TableNamer& name) {
@@ -83,16 +64,14 @@ absl::Status CheckParts(std::span<const PushPart> parts, const TableNamer& name)
   return CheckDistinctTables("push", parts, name);
 }
 
-absl::Status CheckFinite(std::span<const PushPart> parts, const TableNamer& name) {
+absl::Status CheckGradients(std::span<const PushPart> parts, const TableNamer& name) {
   for (const PushPart& part : parts) {
-    if (AllFinite(part.gradients)) continue;
-    const auto bad = std::find_if(part.gradients.begin(), part.gradients.end(), [](float value) {
-      return !AllFinite({&value, 1});
-    });
-    const auto at = static_cast<size_t>(bad - part.gradients.begin());
+    const size_t at = FirstUnfitGradient(part.gradients);
+    if (at == part.gradients.size()) continue;
     return Refuse(RefusalReason::kBadGradient, "push: ", name(part.table.id), ": key ",
                   part.keys[at / part.table.dim].value(), ", column ", at % part.table.dim,
-                  ": the gradient is not finite; the push was sent to no shard at all");
+                  ": the gradient is ", part.gradients[at], "; it must be finite and within +-",
+                  kGradientAbsMax, "; the push was sent to no shard at all");
   }
   return absl::OkStatus();
 }

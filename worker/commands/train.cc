@@ -74,7 +74,7 @@ class Reporter : public TrainingObserver {
 
   void TellOutcomes() {
     if (checkpoints_ == nullptr) return;
-    for (const CheckpointOutcome& outcome : checkpoints_->TakeOutcomes()) {
+    for (const TrainingCheckpointOutcome& outcome : checkpoints_->TakeOutcomes()) {
       if (json_) PrintLine(CheckpointEvent(rank_, outcome));
       if (outcome.manifest.ok()) {
         LOG(INFO) << "checkpoint " << outcome.manifest->mark << " made in " << outcome.seconds

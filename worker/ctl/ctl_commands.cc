@@ -129,8 +129,9 @@ void PrintCreated(const CheckpointManifest& manifest, const CreateProgress& prog
   }
 }
 
-absl::StatusOr<int> RunCreate(const CtlOptions& options) {
+absl::StatusOr<int> RunCreate(const CtlOptions& options, const std::function<void()>& connected) {
   ASSIGN_OR_RETURN(const auto client, Client::Connect(options.client));
+  connected();
   CreateProgress progress;
   const auto manifest = CreateCheckpoint(*client, options.checkpoint, progress);
   progress.End();
@@ -286,10 +287,10 @@ absl::StatusOr<int> RunServerCommand(const CtlOptions& options, const std::strin
 
 }  // namespace
 
-absl::StatusOr<int> RunCtl(const CtlOptions& options) {
+absl::StatusOr<int> RunCtl(const CtlOptions& options, const std::function<void()>& connected) {
   switch (options.command) {
     case CtlCommand::kCreate:
-      return RunCreate(options);
+      return RunCreate(options, connected);
     case CtlCommand::kList:
       return RunList(options);
     case CtlCommand::kVerifyCheckpoint:

@@ -4,6 +4,8 @@
 // Errors: returned with the reason; what was found to be damaged has been printed already.
 #pragma once
 
+#include <functional>
+
 #include "absl/status/statusor.h"
 #include "worker/ctl/ctl_options.h"
 
@@ -15,6 +17,7 @@ inline constexpr int kExitBadUsage = 2;
 inline constexpr int kExitNotJudged = 2;  // of `verify`, like rowhouse-ps
 
 // The exit code.
-absl::StatusOr<int> RunCtl(const CtlOptions& options);
+// connected: called once where a command has a connection and can be cancelled.
+absl::StatusOr<int> RunCtl(const CtlOptions& options, const std::function<void()>& connected);
 
 }  // namespace rowhouse

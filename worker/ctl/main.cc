@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <thread>
@@ -19,17 +20,21 @@ namespace {
 // The first signal ends the work in order, so that no shard is left with half a checkpoint; a
 // second one ends the program. REQUIRES: called before any other thread is begun, so that none but
 // the one that waits for signals gets them.
-void CancelOnSignal(std::shared_ptr<rowhouse::Cancellation> cancellation) {
+//
+// Before `connected` there is nothing to take back, and the first one ends the program, too.
+void CancelOnSignal(std::shared_ptr<rowhouse::Cancellation> cancellation,
+                    std::shared_ptr<std::atomic<bool>> connected) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([signals, cancellation = std::move(cancellation)] {
+  std::thread([signals, cancellation = std::move(cancellation), connected = std::move(connected)] {
     int signal_number = 0;
     sigwait(&signals, &signal_number);
-    cancellation->Cancel();
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    if (!*connected) raise(signal_number);
+    cancellation->Cancel();
     while (true) pause();
   }).detach();
 }
@@ -53,10 +58,11 @@ int main(int argc, char** argv) {
     return rowhouse::kExitDone;
   }
   const rowhouse::CtlOptions& options = parsed->options;
+  const auto connected = std::make_shared<std::atomic<bool>>(false);
   if (options.command == rowhouse::CtlCommand::kCreate) {
-    CancelOnSignal(options.checkpoint.cancellation);
+    CancelOnSignal(options.checkpoint.cancellation, connected);
   }
-  const auto code = rowhouse::RunCtl(options);
+  const auto code = rowhouse::RunCtl(options, [connected] { *connected = true; });
   if (code.ok()) return *code;
   // Where the server's program cannot even be run, nothing was found to be damaged.
   const bool judges = options.command == rowhouse::CtlCommand::kVerifyData;

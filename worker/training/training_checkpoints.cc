@@ -56,7 +56,7 @@ void TrainingCheckpoints::Finish() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::vector<CheckpointOutcome> TrainingCheckpoints::TakeOutcomes() {
+std::vector<TrainingCheckpointOutcome> TrainingCheckpoints::TakeOutcomes() {
   const std::lock_guard lock(mutex_);
   return std::exchange(outcomes_, {});
 }
@@ -79,7 +79,7 @@ void TrainingCheckpoints::Begin(std::string user_data) {
     options.user_data = std::move(user_data);
     options.leave_after_ms = options_.leave_after_ms;
     options.cancellation = cancellation_;
-    CheckpointOutcome outcome{[&] {
+    TrainingCheckpointOutcome outcome{[&] {
       OnAnnounced observer(std::move(announced));
       return CreateCheckpoint(client_, options, observer);
     }()};

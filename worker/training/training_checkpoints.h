@@ -30,7 +30,7 @@ struct TrainingCheckpointOptions {
   uint32_t leave_after_ms = 30'000;
 };
 
-struct CheckpointOutcome {
+struct TrainingCheckpointOutcome {
   absl::StatusOr<CheckpointManifest> manifest;
   double seconds = 0;
 };
@@ -50,7 +50,7 @@ class TrainingCheckpoints {
   void Finish();
 
   // What has ended since the last call.
-  std::vector<CheckpointOutcome> TakeOutcomes();
+  std::vector<TrainingCheckpointOutcome> TakeOutcomes();
 
  private:
   void Begin(std::string user_data);
@@ -64,7 +64,7 @@ class TrainingCheckpoints {
   std::future<void> ended_;
 
   mutable std::mutex mutex_;
-  std::vector<CheckpointOutcome> outcomes_;
+  std::vector<TrainingCheckpointOutcome> outcomes_;
 };
 
 }  // namespace rowhouse

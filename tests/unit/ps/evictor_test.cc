@@ -73,6 +73,17 @@ TEST_F(EvictorTest, MarksTheSlotsOfEvictedRowsIncomplete) {
   EXPECT_TRUE(residency_.IsComplete(SlotOf(Fingerprint(table_->id(), Key(2)))));
 }
 
+TEST_F(EvictorTest, GoesOnWhereRowsWereMovedTogetherBehindTheHand) {
+  for (uint64_t i = 0; i < 1000; ++i) Row(i);
+  const uint64_t row_bytes = table_->layout().stride_bytes();
+  evictor_.Run(600 * row_bytes, ~0ull, 0);
+  evictor_.Compact(~0ull, ~0ull, true);
+  ASSERT_EQ(table_->row_number_end(), 400u);
+  evictor_.Run(10 * row_bytes, 2048, 0);
+  EXPECT_FALSE(evictor_.exhausted());
+  EXPECT_EQ(table_->row_count(), 390u);
+}
+
 TEST_F(EvictorTest, StopsWhenEnoughIsFreedAndAfterTheStep) {
   for (uint64_t i = 0; i < 1000; ++i) Row(i);
   evictor_.Run(10 * table_->layout().stride_bytes(), ~0ull, 0);

@@ -33,18 +33,23 @@ class FilesOfTier final : public ForwardingDiskTier {
   const std::unique_ptr<DiskTier> owned_;
 };
 
-TEST(FileJob, BookkeepingIsAFileOfItsOwnBeforeTheRows) {
+TEST(FileJob, EntriesGoSortedIntoOneFile) {
   FilesOfTier tier;
   EntryBuffer buffer;
   const std::string low = EncodeRowKey(TableId(1), Key(0));
   const std::string high = EncodeRowKey(TableId(1), Key(1));
   buffer.Add(std::max(low, high), "row");
-  buffer.Add(MetaKey("b"), "meta");
   buffer.Add(std::min(low, high), "row");
-  buffer.Add(MetaKey("a"), "meta");
   ASSERT_TRUE(RunFileJob({&buffer}, &tier).ok());
-  EXPECT_THAT(tier.files, ElementsAre(ElementsAre(MetaKey("a"), MetaKey("b")),
-                                      ElementsAre(std::min(low, high), std::max(low, high))));
+  EXPECT_THAT(tier.files, ElementsAre(ElementsAre(std::min(low, high), std::max(low, high))));
+}
+
+TEST(FileJobDeathTest, RowsAndBookkeepingDoNotShareAJob) {
+  FilesOfTier tier;
+  EntryBuffer buffer;
+  buffer.Add(EncodeRowKey(TableId(1), Key(0)), "row");
+  buffer.Add(MetaKey("a"), "meta");
+  EXPECT_DEATH(RunFileJob({&buffer}, &tier).IgnoreError(), "Check failed");
 }
 
 TEST(FileJob, OneKindOfEntriesIsOneFile) {

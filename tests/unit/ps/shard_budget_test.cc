@@ -152,6 +152,10 @@ TEST(ShardBudget, TheDisksIndexesTakeTheirPartOfIt) {
   driver.shard().NoteDiskMemory(kBudget / 2);
   PullAll(driver);
   EXPECT_LE(UsedBytes(driver), kBudget / 2);
+  driver.shard().NoteDiskMemory(100 * kBudget);  // rows keep their half
+  PullAll(driver);
+  EXPECT_GT(UsedBytes(driver), kBudget / 6);
+  EXPECT_EQ(driver.CounterValue("disk_memory_bytes"), 100 * kBudget);
 }
 
 TEST(ShardBudget, RandomPushesAndPullsAreBitEqualToAShardWithoutOne) {
