@@ -1,19 +1,18 @@
 #include "ps/checkpoint_restore.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
-#include <span>
+#include <random>
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "common/slot_map.h"
 #include "common/status_macros.h"
 #include "common/text.h"
-#include "common/wire/frame.h"
 #include "ps/bookkeeping.h"
 #include "ps/shard_storage.h"
 #include "storage/checkpoint_files.h"
@@ -56,6 +55,13 @@ absl::Status CheckTarget(const CheckpointRestoreOptions& options) {
     return absl::InvalidArgumentError(StrCat("--server-index is ", options.server_index,
                                              "; with --server-count ", options.server_count,
                                              " it must be 0 to ", options.server_count - 1));
+  }
+  if (options.server_count > 1 && options.timeline == Timeline(0)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "a restore for %d servers needs --timeline, the same for all of them and another one for "
+        "every restore, so that no client of an earlier one is taken for theirs: for this one take "
+        "--timeline %016x",
+        options.server_count, FreshTimeline().value()));
   }
   RETURN_IF_ERROR(CreateDirectories(options.data_dir));
   std::error_code error;
@@ -159,7 +165,7 @@ class Restore {
         shard_count_(options.shards * options.server_count),
         directory_(fs::path(options.manifest_path).parent_path().string()),
         map_(shard_count_) {
-    if (directory_.empty()) directory_ = ".";
+    if (directory_.empty()) directory_.push_back('.');
   }
 
   absl::StatusOr<CheckpointRestored> Run() {
@@ -274,9 +280,7 @@ class Restore {
     const Mark mark = std::max(mark_, manifest_.mark);
     CheckpointRestored restored;
     restored.mark = manifest_.mark;
-    restored.timeline = options_.timeline != Timeline(0)
-                            ? options_.timeline
-                            : RestoredTimeline(manifest_, shard_count_);
+    restored.timeline = options_.timeline != Timeline(0) ? options_.timeline : FreshTimeline();
     restored.shard_count = shard_count_;
     restored.lsn = lsn_;
     restored.tables = tables_.size();
@@ -310,10 +314,9 @@ class Restore {
 
 }  // namespace
 
-Timeline RestoredTimeline(const CheckpointManifest& manifest, uint32_t shard_count) {
-  const std::array<uint64_t, 4> facts = {manifest.timeline.value(), manifest.mark.value(),
-                                         manifest.created_ms, shard_count};
-  return Timeline(Checksum(std::as_bytes(std::span(facts))) | 1);
+Timeline FreshTimeline() {
+  std::random_device device;
+  return Timeline(uint64_t{device()} << 32 | device() | 1);
 }
 
 absl::StatusOr<CheckpointRestored> RestoreCheckpoint(const CheckpointRestoreOptions& options,

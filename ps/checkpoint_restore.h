@@ -29,7 +29,9 @@ struct CheckpointRestoreOptions {
   uint32_t shards = 1;   // on this server
   uint32_t server_index = 0;
   uint32_t server_count = 1;
-  Timeline timeline;                       // 0: see RestoredTimeline
+  // 0: a fresh one; with more than one server it must be given, the same to all of them and another
+  // for every restore.
+  Timeline timeline;
   uint64_t memory_bytes_max = 4ull << 30;  // for rows; 0: no limit
 };
 
@@ -61,8 +63,7 @@ struct CheckpointRestored {
 absl::StatusOr<CheckpointRestored> RestoreCheckpoint(const CheckpointRestoreOptions& options,
                                                      const CheckpointRestoreObserver& observe);
 
-// A hash of what is restored and into how many shards: all servers of the new cluster come to the
-// same one without asking each other.
-Timeline RestoredTimeline(const CheckpointManifest& manifest, uint32_t shard_count);
+// One that no restore had before. Servers of one cluster must be given the same.
+Timeline FreshTimeline();
 
 }  // namespace rowhouse

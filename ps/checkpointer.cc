@@ -16,7 +16,7 @@ constexpr std::string_view kPhaseNames[] = {"no phase",   "flushing",  "flushing
 
 }  // namespace
 
-void Checkpointer::Prepare(uint64_t attempt, uint64_t now_ms) {
+void Checkpointer::Prepare(uint64_t attempt, uint64_t now_ms, ImageFlush flush) {
   if (alive() && attempt == attempt_) {
     asked_ms_ = std::max(asked_ms_, now_ms);
     return;
@@ -24,7 +24,18 @@ void Checkpointer::Prepare(uint64_t attempt, uint64_t now_ms) {
   End();
   attempt_ = attempt;
   asked_ms_ = now_ms;
-  phase_ = Phase::kToFlush;
+  switch (flush) {
+    case ImageFlush::kOwn:
+      phase_ = Phase::kToFlush;
+      break;
+    case ImageFlush::kRunning:
+      phase_ = Phase::kFlushing;
+      break;
+    case ImageFlush::kNone:
+      phase_ = Phase::kFreezing;
+      freeze_due_ = true;
+      break;
+  }
 }
 
 absl::Status Checkpointer::Publish(const PublishCheckpoint& request, uint64_t now_ms) {

@@ -1,6 +1,6 @@
 // One shard's part in a checkpoint: the state machine of an attempt (common/wire/checkpoint.h).
 //
-//   prepare -> a flush that begins now runs to its end -> freeze (job) -> kPrepared
+//   prepare -> a flush, where one is worth it, runs to its end -> freeze (job) -> kPrepared
 //   a mark above all that the image can hold is announced -> kMarked
 //   every client has closed it or left -> the log is synced up to here, the cut -> kSealed
 //   publish -> job -> kPublished
@@ -26,13 +26,21 @@
 
 namespace rowhouse {
 
+// What an image waits for. Any image is right: what its rows lack is in the log from its watermark
+// on, which belongs to the checkpoint too. A flush makes that log shorter.
+enum class ImageFlush {
+  kOwn,      // a flush of its own, once none is held up
+  kRunning,  // the end of the one that runs
+  kNone,
+};
+
 class Checkpointer {
  public:
   explicit Checkpointer(uint64_t timeout_ms) : timeout_ms_(timeout_ms) {}
 
   // The driver's requests. A repeated one changes nothing.
   // Errors: kNoCheckpoint where this attempt is not the one under way, or not ready for that.
-  void Prepare(uint64_t attempt, uint64_t now_ms);
+  void Prepare(uint64_t attempt, uint64_t now_ms, ImageFlush flush = ImageFlush::kOwn);
   absl::Status Publish(const PublishCheckpoint& request, uint64_t now_ms);
   void Abandon(uint64_t attempt);
   // The driver is there.

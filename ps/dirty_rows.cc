@@ -5,7 +5,7 @@
 namespace rowhouse {
 namespace {
 
-constexpr uint32_t kPieceShift = 15;
+constexpr uint32_t kPieceShift = 10;
 constexpr uint32_t kPieceMask = (1u << kPieceShift) - 1;
 
 }  // namespace

@@ -2,7 +2,7 @@
 // keys although they lie in memory in the order of their creation.
 //
 // Threading: one shard, one thread.
-// Cost: 16 bytes a row and 64 KB; nothing that was added is ever copied.
+// Cost: kRowBytes a row and 64 KB; nothing that was added is ever copied.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,16 @@ class DirtyRows {
     uint32_t table;  // position in TableSet::all()
   };
 
+  static constexpr uint64_t kRowBytes = 16;
+
   // REQUIRES: slot < 2^kSlotBits.
   void Add(SlotId slot, Ref ref);
   // Appends the rows of `slot` to `out`, in no particular order, and forgets them.
   void Take(SlotId slot, std::vector<Ref>* out);
   // Forgets all of them, and frees the memory.
   void Clear() { *this = DirtyRows(); }
+  // Of all that were added since, also those that were taken.
+  uint64_t used_bytes() const { return count_ * kRowBytes; }
 
  private:
   struct Node {
@@ -34,6 +38,7 @@ class DirtyRows {
     uint32_t table;
     uint32_t next;  // of the same slot
   };
+  static_assert(sizeof(Node) == kRowBytes);
   Node& NodeAt(uint32_t number) const;
 
   std::vector<std::unique_ptr<Node[]>> pieces_;

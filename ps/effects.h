@@ -36,8 +36,8 @@ struct Answer {
   bool ends_session = false;
 };
 
-// Trim, then write the records, then sync if asked; the outcome goes to Shard::OnLogDone. The trim
-// is tried once, whatever comes of the rest; what it leaves goes with the next one.
+// Trim, then write the records, then sync if asked; the outcome goes to Shard::OnLogDone. Whatever
+// comes of the trim, the rest is done, and the other way round.
 struct LogJob {
   std::span<const LogRecord> records;
   bool sync = false;
@@ -45,18 +45,19 @@ struct LogJob {
 };
 
 struct LogOutcome {
-  absl::Status status;
+  absl::Status status;  // of writing and syncing
+  absl::Status trim;
   Lsn written;             // last record handed to the operating system
   Lsn synced;              // last record known to survive power loss
   uint64_t log_bytes = 0;  // of all segments
 };
 
 // Ingest the entries, sorted by key, bookkeeping in a file of its own before rows; the outcome goes
-// to Shard::OnFileDone. Where they are rows, it is first written down up to which LSN they have
-// come: a start that leaves rows on disk must know.
+// to Shard::OnFileDone. It is first written down up to which LSN they may have come, and with it
+// the log: a start that leaves rows on disk must know, and so must one that finds the log damaged.
 struct FileJob {
   const EntryBuffer* entries = nullptr;
-  Lsn rows_lsn;  // 0: no rows
+  Lsn rows_lsn;  // 0: nothing is written down
 };
 
 // Read rows of the disk tier; the outcome goes to Shard::OnRowsRead. Several may be under way; each

@@ -16,6 +16,7 @@ void Evictor::Run(uint64_t bytes_wanted, uint64_t rows_max, uint32_t file) {
   uint64_t freed = 0;
   for (uint64_t seen = 0; seen < rows_max && freed < bytes_wanted && !exhausted();) {
     TableRows& table = *tables_->all()[table_];
+    row_ = std::min(row_, table.row_number_end());  // rows may have been moved together
     const uint64_t rows_wanted = (bytes_wanted - freed - 1) / table.layout().stride_bytes() + 1;
     const uint64_t next = table.Visit(row_, std::min(rows_wanted, kStrideRows),
                                       [&](std::byte* row) { freed += Look(table, row, file); });
@@ -24,6 +25,19 @@ void Evictor::Run(uint64_t bytes_wanted, uint64_t rows_max, uint32_t file) {
     row_ = next;
     if (row_ >= table.row_number_end()) NextTable();
   }
+}
+
+bool Evictor::Compact(uint64_t bytes_wanted, uint64_t rows_max, bool move_dirty) {
+  uint64_t freed = 0;
+  uint64_t looked = 0;
+  for (const auto& table : tables_->all()) {
+    if (freed >= bytes_wanted || looked >= rows_max) break;
+    const uint64_t held = table->held_bytes();
+    if (held == table->compact_bytes()) continue;
+    looked += table->Compact(bytes_wanted - freed, rows_max - looked, move_dirty);
+    freed += held - table->held_bytes();
+  }
+  return freed < bytes_wanted && looked >= rows_max;
 }
 
 void Evictor::NextTable() {

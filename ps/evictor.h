@@ -4,6 +4,9 @@
 // Only clean rows go, and only when the disk has them: not one that a request has pinned, nor one
 // in a file of a flush that is still under way. The slot of a row that goes is complete no longer.
 //
+// Rows that went leave free ones among those that stayed; where another table needs the memory,
+// rows are moved together (Compact).
+//
 // Threading: one shard, one thread.
 // Cost: a look at a row is one cache line; letting it go touches the index once.
 #pragma once
@@ -23,6 +26,11 @@ class Evictor {
   // Looks at up to about `rows_max` rows and lets rows of `bytes_wanted` or a little more go.
   // `file`: of the flush that is under way (Flusher::file_mark), 0 for none.
   void Run(uint64_t bytes_wanted, uint64_t rows_max, uint32_t file);
+
+  // Moves rows together, up to `rows_max` of them, until tables hold `bytes_wanted` less or have no
+  // free rows left. Dirty rows stay where they are without `move_dirty`: a flush that is under way
+  // knows them by their addresses. True where only `rows_max` has ended it.
+  bool Compact(uint64_t bytes_wanted, uint64_t rows_max, bool move_dirty);
 
   // A whole round has found nothing to let go: only an event that frees rows can help.
   bool exhausted() const;

@@ -14,7 +14,7 @@ constexpr size_t kCacheLineBytes = 64;
 constexpr size_t kPrefetchBytesMax = 1024;  // beyond it the hardware has seen the pattern
 constexpr size_t kRowsAhead = 4;
 constexpr uint32_t kFileMarks = kRowFileMask >> kRowFileShift;
-constexpr uint64_t kEntryBytes = 64;  // of a copied row beside its values: key, places, order
+constexpr uint64_t kEntryBytes = 96;  // of a copied row beside its values: key, places, sorting
 
 ROWHOUSE_PREFETCHES void PrefetchRow(const std::byte* row, size_t row_bytes) {
   for (size_t at = 0; at < std::min(row_bytes, kPrefetchBytesMax); at += kCacheLineBytes) {

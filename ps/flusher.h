@@ -57,10 +57,11 @@ class Flusher {
   bool running() const { return phase_ != Phase::kIdle; }
   Lsn watermark() const { return watermark_; }
   Lsn sync_lsn() const { return sync_lsn_; }
-  FileJob job() const { return {&file_, bookkeeping_written_ ? Lsn(0) : sync_lsn_}; }
+  FileJob job() const { return {&file_, sync_lsn_}; }
   // The mark in the flags of rows whose file is not on disk yet; 0 where there are none.
   uint32_t file_mark() const { return file_.empty() ? 0 : file_mark_; }
-  uint64_t copied_bytes() const { return file_bytes_; }
+  // What it has noted and copied.
+  uint64_t used_bytes() const { return dirty_.used_bytes() + file_bytes_; }
 
   // REQUIRES: !running().
   Next Begin(Lsn last_applied);

@@ -52,13 +52,15 @@ std::optional<LogJob> LogQueue::NextJob() {
   // After a failure the same records go first, alone: the log expects exactly them.
   if (in_job_.empty()) in_job_ = std::exchange(gathered_, {});
   job_running_ = true;
-  return LogJob{in_job_, SyncDue(), std::exchange(trim_wanted_, Lsn(0))};
+  trim_in_job_ = std::exchange(trim_wanted_, Lsn(0));
+  return LogJob{in_job_, SyncDue(), trim_in_job_};
 }
 
 void LogQueue::Done(const LogOutcome& outcome, std::vector<Answer>* answers) {
   job_running_ = false;
   written_ = std::max(written_, outcome.written);
   synced_ = std::max(synced_, outcome.synced);
+  if (!outcome.trim.ok()) trim_failed_ = trim_in_job_;
   failing_ = !outcome.status.ok();
   failure_ = std::string(outcome.status.message());
   if (in_job_.empty() || written_ >= in_job_.back().lsn) {

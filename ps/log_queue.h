@@ -12,6 +12,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/table_spec.h"
@@ -51,6 +52,8 @@ class LogQueue {
   // Something else than a waiter wants records up to `lsn` synced.
   void RequestSync(Lsn lsn) { sync_wanted_ = std::max(sync_wanted_, lsn); }
   void RequestTrim(Lsn lsn) { trim_wanted_ = lsn; }
+  // The trim that failed last is due again. Nobody waits for it, so nothing else fails with it.
+  void RetryTrim() { trim_wanted_ = std::max(trim_wanted_, std::exchange(trim_failed_, Lsn(0))); }
 
   // The next job, if one is due and none is running.
   std::optional<LogJob> NextJob();
@@ -74,6 +77,8 @@ class LogQueue {
   Lsn synced_;
   Lsn sync_wanted_;
   Lsn trim_wanted_;
+  Lsn trim_in_job_;
+  Lsn trim_failed_;
   bool job_running_ = false;
   bool failing_ = false;
   std::string failure_;

@@ -1,7 +1,7 @@
 // How a server's memory budget is divided.
 //
 //   budget := shards equal parts
-//   part   := rows in slabs + their index + copies for a flush (a sixteenth at most) + absent keys
+//   part   := rows in slabs + their index + copies for a flush (an eighth at most) + absent keys
 //             + indexes and filters of the disk tier
 //
 // Beyond the budget comes what does not grow with the tables: see docs/operations.md.

@@ -2,33 +2,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 
 #include "common/fingerprint.h"
+#include "common/gradient_bound.h"
 #include "common/refusal.h"
 
 namespace rowhouse {
-namespace {
-
-// A NaN fails the comparison too.
-bool Fits(float g) { return std::fabs(g) <= kGradientAbsMax; }
-
-// In blocks without a branch inside, which the compiler turns into vector code.
-size_t FirstUnfit(std::span<const float> gradients) {
-  constexpr size_t kBlock = 256;
-  for (size_t begin = 0; begin < gradients.size(); begin += kBlock) {
-    const auto block = gradients.subspan(begin, std::min(kBlock, gradients.size() - begin));
-    int unfit = 0;
-    for (const float g : block) unfit |= !Fits(g);
-    if (unfit == 0) continue;
-    const auto found = std::find_if_not(block.begin(), block.end(), Fits);
-    return begin + static_cast<size_t>(found - block.begin());
-  }
-  return gradients.size();
-}
-
-}  // namespace
-
 absl::Status CheckOwned(const TableRows& table, std::span<const Key> keys, const SlotMap& map,
                         ShardId shard) {
   for (const Key key : keys) {
@@ -41,7 +20,7 @@ absl::Status CheckOwned(const TableRows& table, std::span<const Key> keys, const
 }
 
 absl::Status CheckGradients(const TableRows& table, const PushSection& section) {
-  const size_t unfit = FirstUnfit(section.gradients);
+  const size_t unfit = FirstUnfitGradient(section.gradients);
   if (unfit == section.gradients.size()) return absl::OkStatus();
   const uint32_t dim = section.header.dim;
   return Refuse(RefusalReason::kBadGradient, "table '", table.spec().name, "': key ",

@@ -13,6 +13,7 @@ namespace rowhouse {
 namespace {
 
 constexpr size_t kChunkKeys = 64;
+constexpr uint64_t kAbsentBytes = 160;  // of an absent key: its entry, and the places that name it
 
 SlotId SlotOfRow(const TableRows& table, Key key) { return SlotOf(Fingerprint(table.id(), key)); }
 
@@ -65,10 +66,12 @@ Residency::Pin Residency::Begin(std::span<const RowsOfTable> rows, uint64_t wait
   CHECK(CanBegin());
   Pin pin{++last_pin_, 0};
   uint64_t bytes = 0;
+  const size_t absent_before = pinned_absent_.size();
   for (const auto& [table, keys] : rows) {
     pin.loads += PinRows(*table, keys, waiter);
     bytes += keys.size() * table->layout().stride_bytes();
   }
+  bytes += (pinned_absent_.size() - absent_before) * kAbsentBytes;
   held_.push_back({pin.id, bytes, false});
   pinned_bytes_ += bytes;
   return pin;
@@ -102,8 +105,29 @@ bool Residency::PinAbsent(const AbsentKey& key, uint64_t waiter) {
     absent.state = AbsentState::kQueued;
     wanted_.push_back(key);
   }
-  absent.waiters.push_back(waiter);
+  AddWaiter(&absent, waiter);
   return true;
+}
+
+void Residency::AddWaiter(Absent* absent, uint64_t waiter) {
+  if (absent->waiter == 0) {
+    absent->waiter = waiter;
+    return;
+  }
+  if (absent->more_waiters == nullptr) {
+    absent->more_waiters = std::make_unique<std::vector<uint64_t>>();
+  }
+  absent->more_waiters->push_back(waiter);
+}
+
+void Residency::TellWaiters(Absent* absent, const absl::Status& status,
+                            std::vector<Arrival>* arrivals) {
+  if (absent->waiter == 0) return;
+  arrivals->push_back({absent->waiter, status});
+  absent->waiter = 0;
+  const auto more = std::move(absent->more_waiters);
+  if (more == nullptr) return;
+  for (const uint64_t waiter : *more) arrivals->push_back({waiter, status});
 }
 
 void Residency::Stamp(RowHeader& header) const {
@@ -196,8 +220,7 @@ void Residency::Settle(const AbsentKey& key, const std::optional<std::string>* v
     status = taken.status();
     is_row = taken.ok() && *taken;
   }
-  for (const uint64_t waiter : found->second.waiters) arrivals->push_back({waiter, status});
-  found->second.waiters.clear();
+  TellWaiters(&found->second, status, arrivals);
   found->second.state = status.ok() ? AbsentState::kOnNoDisk : AbsentState::kFailed;
   if (is_row || found->second.pin < oldest_pin()) absent_.erase(found);
 }
@@ -216,9 +239,6 @@ absl::StatusOr<bool> Residency::TakeIn(const AbsentKey& key, const std::string& 
   return true;
 }
 
-uint64_t Residency::used_bytes() const {
-  constexpr uint64_t kAbsentBytes = 160;  // entry, waiter, and the places that name it
-  return absent_.size() * kAbsentBytes;
-}
+uint64_t Residency::used_bytes() const { return absent_.size() * kAbsentBytes; }
 
 }  // namespace rowhouse

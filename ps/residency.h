@@ -25,6 +25,7 @@
 #include <bitset>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -74,10 +75,10 @@ class Residency {
 
   // Whether there is a number for one more pin.
   bool CanBegin() const { return held_.size() < kRowPinCount / 4; }
-  // REQUIRES: CanBegin().
+  // waiter: not 0. REQUIRES: CanBegin().
   Pin Begin(std::span<const RowsOfTable> rows, uint64_t waiter);
   void End(uint64_t pin);
-  // Bytes of rows that pins keep, at most.
+  // Bytes of rows and of absent keys that pins keep, at most.
   uint64_t pinned_bytes() const { return pinned_bytes_; }
   bool IsPinned(const RowHeader& header) const;
 
@@ -105,8 +106,9 @@ class Residency {
   };
   struct Absent {
     AbsentState state = AbsentState::kNew;
-    uint64_t pin = 0;  // the newest one that wants the key
-    std::vector<uint64_t> waiters;
+    uint64_t pin = 0;                                     // the newest one that wants the key
+    uint64_t waiter = 0;                                  // the first one; 0: none
+    std::unique_ptr<std::vector<uint64_t>> more_waiters;  // where there is more than one
   };
   struct HeldPin {
     uint64_t id;
@@ -120,6 +122,9 @@ class Residency {
   void Stamp(RowHeader& header) const;
   uint64_t PinRows(TableRows& table, std::span<const Key> keys, uint64_t waiter);
   bool PinAbsent(const AbsentKey& key, uint64_t waiter);
+  static void AddWaiter(Absent* absent, uint64_t waiter);
+  static void TellWaiters(Absent* absent, const absl::Status& status,
+                          std::vector<Arrival>* arrivals);
   void ForgetUnpinned();
   void Settle(const AbsentKey& key, const std::optional<std::string>* value, absl::Status status,
               std::vector<Arrival>* arrivals);

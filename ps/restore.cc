@@ -19,6 +19,7 @@
 #include "storage/push_log_format.h"
 #include "storage/row_batch.h"
 #include "storage/row_codec.h"
+#include "storage/segment_rewrite.h"
 
 namespace rowhouse {
 namespace {
@@ -236,8 +237,10 @@ class BudgetKeeper {
     ASSIGN_OR_RETURN(std::vector<std::string> names, files_->List());
     std::erase_if(names, [](const std::string& name) { return !ParseSegmentName(name); });
     if (names.empty()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const auto last, files_->OpenForAppend(names.back()));
-    return last->Sync();
+    ASSIGN_OR_RETURN(const auto file, files_->OpenForAppend(names.back()));
+    const LogSegment last{names.back(), *ParseSegmentName(names.back()), file->size_bytes()};
+    RETURN_IF_ERROR(RewriteBatches(*files_, last, 0, last.first_lsn, file.get()).status());
+    return file->Sync();
   }
 
   LogFiles* const files_;

@@ -76,8 +76,8 @@ void AddStorage(ServerOptions* server, Settings* settings) {
   settings->Integer("flush_file_rows", &limits.flush_file_rows, {1, 1 << 24}, "rows",
                     "Rows in one file of a flush");
   settings->Integer("memory_bytes_max", &server->memory_bytes_max, {0, 1ull << 50}, "bytes",
-                    "Memory for rows and RocksDB's cache, over all shards; rows beyond it stay on "
-                    "disk until they are asked for; 0: no limit");
+                    "Memory for rows and what finds them, over all shards; rows beyond it stay on "
+                    "disk until they are asked for; at least 2 MiB for each shard; 0: no limit");
   settings->Integer("read_jobs_max", &limits.read_jobs_max, {1, 1024}, "reads",
                     "Reads of missing rows under way at a time in one shard");
   settings->Integer("read_job_keys", &limits.read_job_keys, {1, 65536}, "rows",
@@ -136,6 +136,15 @@ absl::Status ApplyClusterFile(const Settings& settings, ProgramOptions* options)
   server.server_count = static_cast<uint32_t>(cluster.servers.size());
   if (!settings.IsGiven("listen")) server.listen = {cluster.servers[server.server_index]};
   return absl::OkStatus();
+}
+
+absl::Status CheckMemoryBudget(const ServerOptions& server) {
+  const uint64_t least = kShardMemoryBytesMin * server.shards;
+  if (server.memory_bytes_max == 0 || server.memory_bytes_max >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat(FlagOf("memory_bytes_max"), " is ", server.memory_bytes_max, ": ", server.shards,
+             server.shards == 1 ? " shard needs" : " shards need", " at least ", least, " (",
+             kShardMemoryBytesMin, " each); give more, fewer shards, or 0 for no limit"));
 }
 
 }  // namespace rowhouse

@@ -35,7 +35,16 @@ OutFrame PushAnswerFrame(uint64_t request_id, Lsn lsn, Mark mark, bool duplicate
 // What is copied for a file is part of the memory budget.
 uint64_t FlushFileBytes(const ShardLimits& limits) {
   if (limits.memory_bytes_max == 0) return std::numeric_limits<uint64_t>::max();
-  return limits.memory_bytes_max / 16;
+  return limits.memory_bytes_max / 8;
+}
+
+// So is what is noted of changed rows: more rounds where the budget is small.
+uint32_t FlushRoundRows(const ShardLimits& limits) {
+  constexpr uint64_t kRowsMin = 1024;
+  constexpr uint64_t kRowsMax = 1 << 20;
+  if (limits.memory_bytes_max == 0) return kRowsMax;
+  const uint64_t rows = limits.memory_bytes_max / 64 / DirtyRows::kRowBytes;
+  return static_cast<uint32_t>(std::clamp(rows, kRowsMin, kRowsMax));
 }
 
 std::vector<std::byte> BytesOf(std::span<const float> floats) {
@@ -54,6 +63,7 @@ Shard::Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
       map_(identity.shard_count),
       flusher_({.step_rows = limits.flush_step_rows,
                 .file_rows = limits.flush_file_rows,
+                .round_rows = FlushRoundRows(limits),
                 .file_bytes = FlushFileBytes(limits)},
                &tables_, [this](Lsn watermark) { return Bookkeeping(watermark); }),
       checkpointer_(limits.checkpoint_timeout_ms),
@@ -71,7 +81,8 @@ void Shard::OnRequest(SessionId session, const ReceivedFrame& frame, uint64_t no
                       Effects* effects) {
   if (first_request_ms_ == 0) first_request_ms_ = now_ms;
   checkpointer_.ExpireAt(now_ms);
-  if (waiting_.Has(session) && !stopping_) {
+  // That a client is alive does not wait for its rows.
+  if (waiting_.Has(session) && !stopping_ && frame.op() != Op::kRenewClient) {
     waiting_.Add(session, frame, now_ms);
     return Pump(effects);
   }
@@ -327,7 +338,7 @@ void Shard::OnLogDone(const LogOutcome& outcome, Effects* effects) {
   log_.Done(outcome, &effects->answers);
   log_bytes_ = outcome.log_bytes;
   log_failed_ = !outcome.status.ok();
-  effects->retry |= log_failed_;
+  effects->retry |= log_failed_ || !outcome.trim.ok();
   checkpointer_.OnSynced(log_.synced());
   Carry(flusher_.Synced(log_.synced()), effects);
   Pump(effects);
@@ -351,6 +362,7 @@ void Shard::OnFlushStep(Effects* effects) {
 
 void Shard::OnRetry(Effects* effects) {
   log_failed_ = false;
+  log_.RetryTrim();
   if (std::exchange(file_failed_, false)) Carry(flusher_.Retry(), effects);
   Pump(effects);
 }
@@ -424,6 +436,7 @@ std::vector<Counter> Shard::Counters() const {
                                    {"rows_resident_bytes", resident_bytes},
                                    {"row_misses", residency_.misses()},
                                    {"rows_evicted", evictor_.evicted()},
+                                   {"disk_memory_bytes", disk_memory_bytes_},
                                    {"read_jobs", residency_.jobs()},
                                    {"waiting_requests", waiting_.size()},
                                    {"tables", tables_.all().size()},

@@ -186,6 +186,10 @@ class Shard {
   void RefuseRest(SessionId session, const absl::Status& status, Effects* effects);
   std::unique_ptr<WaitingRequest> TakeFirst(SessionId session);
   uint64_t UsedBytes() const;
+  // The same with rows that are free and pages that are filled in part.
+  uint64_t HeldBytes() const;
+  uint64_t BytesToEvict() const;
+  bool Evict(uint64_t rows_max);
   uint64_t DirtyBytes() const;
   uint64_t evict_above_bytes() const {
     return limits_.memory_bytes_max - limits_.memory_bytes_max / 16;
@@ -218,6 +222,7 @@ class Shard {
   std::vector<DiskEntry> Bookkeeping(Lsn watermark) const;
   bool FlushDue() const;
   void PumpCheckpoint(Effects* effects);
+  ImageFlush FlushForImage() const;
   void Carry(Flusher::Next next, Effects* effects);
   // Ends every event: log jobs that are due, a flush that is due, the end of a stop.
   void Pump(Effects* effects);
@@ -256,8 +261,9 @@ class Shard {
   bool knows_rows_lsn_ = false;
   bool flush_step_due_ = false;
   bool evict_step_due_ = false;
-  bool step_asked_ = false;         // OnFlushStep will come
-  uint64_t used_bytes_ = 0;         // as of the last event
+  bool step_asked_ = false;  // OnFlushStep will come
+  uint64_t used_bytes_ = 0;  // both as of the last event
+  uint64_t held_bytes_ = 0;
   uint64_t disk_memory_bytes_ = 0;  // as last told
 
   uint64_t pulls_ = 0;

@@ -173,7 +173,10 @@ void Shard::OnSessionClosed(SessionId session, Effects* effects) {
 }
 
 uint64_t Shard::UsedBytes() const {
-  uint64_t bytes = disk_memory_bytes_ + residency_.used_bytes() + flusher_.copied_bytes();
+  // Rows keep half of the budget whatever the disk tier needs: without any, every request would
+  // wait for the disk.
+  uint64_t bytes = std::min(disk_memory_bytes_, limits_.memory_bytes_max / 2);
+  bytes += residency_.used_bytes() + flusher_.used_bytes();
   for (const auto& table : tables_.all()) bytes += table->used_bytes();
   return bytes;
 }
@@ -188,15 +191,43 @@ uint64_t Shard::DirtyBytes() const {
 
 // Changed rows are written before clean ones run out: from a quarter of the budget on.
 bool Shard::MemoryFlushDue() const {
-  if (used_bytes_ <= evict_above_bytes()) return false;
+  if (BytesToEvict() == 0) return false;
   const uint64_t dirty_bytes = DirtyBytes();
   return dirty_bytes > limits_.memory_bytes_max / 4 || (dirty_bytes > 0 && evictor_.exhausted());
 }
 
 // Only while something is under way that will release it.
 bool Shard::MemoryCongested() const {
-  return used_bytes_ > limits_.memory_bytes_max && write_failure_.empty() &&
+  return held_bytes_ > limits_.memory_bytes_max && write_failure_.empty() &&
          (flusher_.running() || evict_step_due_ || waiting_.size() > 0);
+}
+
+// What must go so that all else is within the budget once it is moved together. Many tables may
+// have a page each that is filled in part.
+uint64_t Shard::BytesToEvict() const {
+  const uint64_t used = UsedBytes();
+  uint64_t compact = used;
+  for (const auto& table : tables_.all()) compact += table->compact_bytes() - table->used_bytes();
+  const uint64_t above = used - std::min(used, evict_above_bytes());
+  return std::max(above, compact - std::min(compact, limits_.memory_bytes_max));
+}
+
+uint64_t Shard::HeldBytes() const {
+  uint64_t held = UsedBytes();
+  for (const auto& table : tables_.all()) held += table->held_bytes() - table->used_bytes();
+  return held;
+}
+
+// True where there is more to do.
+bool Shard::Evict(uint64_t rows_max) {
+  if (const uint64_t bytes = BytesToEvict(); bytes > 0) {
+    evictor_.Run(bytes, rows_max, flusher_.file_mark());
+  }
+  bool compacting = false;
+  if (const uint64_t held = HeldBytes(); held > limits_.memory_bytes_max) {
+    compacting = evictor_.Compact(held - limits_.memory_bytes_max, rows_max, !flusher_.running());
+  }
+  return compacting || (BytesToEvict() > 0 && !evictor_.exhausted());
 }
 
 void Shard::PumpBudget(Effects* effects) {
@@ -204,12 +235,9 @@ void Shard::PumpBudget(Effects* effects) {
   while (std::optional<ReadJob> job = residency_.NextJob()) {
     effects->read_jobs.push_back(*std::move(job));
   }
+  evict_step_due_ = Evict(limits_.evict_step_rows);
   used_bytes_ = UsedBytes();
-  if (used_bytes_ > evict_above_bytes()) {
-    evictor_.Run(used_bytes_ - evict_above_bytes(), limits_.evict_step_rows, flusher_.file_mark());
-    used_bytes_ = UsedBytes();
-  }
-  evict_step_due_ = used_bytes_ > evict_above_bytes() && !evictor_.exhausted();
+  held_bytes_ = HeldBytes();
 }
 
 bool Shard::HasRoomForRows() const {
@@ -250,15 +278,14 @@ std::vector<std::string> Shard::MissingRows(const LogRecord& record) const {
 
 void Shard::EvictAtStart() {
   evictor_.Renew();
-  const uint64_t used = UsedBytes();
-  if (used <= evict_above_bytes()) return;
-  evictor_.Run(used - evict_above_bytes(), std::numeric_limits<uint64_t>::max(), 0);
+  Evict(std::numeric_limits<uint64_t>::max());
 }
 
 absl::Status Shard::KeepBudgetInReplay(Lsn replayed, const WriteFile& write) {
-  if (!budgeted() || UsedBytes() <= evict_above_bytes()) return absl::OkStatus();
+  if (!budgeted()) return absl::OkStatus();
+  if (BytesToEvict() == 0 && HeldBytes() <= limits_.memory_bytes_max) return absl::OkStatus();
   EvictAtStart();
-  if (UsedBytes() <= evict_above_bytes() || DirtyBytes() == 0) return absl::OkStatus();
+  if (BytesToEvict() == 0 || DirtyBytes() == 0) return absl::OkStatus();
   flush_mark_ = announced_;
   flusher_.Begin(replayed);
   while (flusher_.running()) {

@@ -12,6 +12,9 @@ namespace rowhouse {
 namespace {
 
 constexpr size_t kUnclosedToldMax = 1000;
+// A flushed row is written about twice, once when it is flushed and once when files are merged; the
+// log that it would save is there already, and read once.
+constexpr uint64_t kFlushedRowWrites = 2;
 
 }  // namespace
 
@@ -29,9 +32,15 @@ absl::Status Shard::HandleAnnounceMark(SessionId session, const ReceivedFrame& f
 absl::Status Shard::HandlePrepareCheckpoint(SessionId session, const ReceivedFrame& frame,
                                             uint64_t now_ms, Effects* effects) {
   ASSIGN_OR_RETURN(const PrepareCheckpoint request, DecodeControl<PrepareCheckpoint>(frame.body));
-  checkpointer_.Prepare(request.attempt, now_ms);
+  checkpointer_.Prepare(request.attempt, now_ms, FlushForImage());
   AnswerDone(session, frame, Op::kPrepareCheckpointAnswer, effects);
   return absl::OkStatus();
+}
+
+ImageFlush Shard::FlushForImage() const {
+  if (flusher_.running()) return ImageFlush::kRunning;
+  const uint64_t log_bytes = log_.appended_bytes() - flushed_log_bytes_;
+  return log_bytes > kFlushedRowWrites * DirtyBytes() ? ImageFlush::kOwn : ImageFlush::kNone;
 }
 
 absl::Status Shard::HandleCheckpointStatus(SessionId session, const ReceivedFrame& frame,

@@ -1,5 +1,7 @@
 #include "ps/shard_storage.h"
 
+#include <glog/logging.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -24,22 +26,19 @@ absl::Status WriteRecords(const LogJob& job, PushLog* log) {
   return log->Write(job.records.subspan(static_cast<size_t>(first - job.records.begin())));
 }
 
-// Trims first, and writes whatever came of that: on a full disk it is the trim that makes room.
-absl::Status RunLogSteps(const LogJob& job, PushLog* log) {
-  const absl::Status trimmed =
-      job.trim_through == Lsn(0) ? absl::OkStatus() : log->Trim(job.trim_through);
+absl::Status WriteAndSync(const LogJob& job, PushLog* log) {
   RETURN_IF_ERROR(WriteRecords(job, log));
-  if (job.sync) RETURN_IF_ERROR(log->Sync());
-  return trimmed;
+  return job.sync ? log->Sync() : absl::OkStatus();
 }
 
 std::string ImageName(uint64_t attempt) { return absl::StrFormat("%016x", attempt); }
 
 absl::Status Publish(const CheckpointJob& job, const DiskTier& disk, const LogFiles& files,
-                     std::vector<CheckpointFile>* published) {
+                     ChecksumCache* checksums, std::vector<CheckpointFile>* published) {
   ASSIGN_OR_RETURN(const auto rows, disk.ListFrozen(ImageName(job.attempt)));
   ASSIGN_OR_RETURN(const auto parts, FindLogParts(files, job.watermark, job.cut));
-  ASSIGN_OR_RETURN(*published, PublishFiles(job.directory, rows, files, parts, job.progress.get()));
+  ASSIGN_OR_RETURN(*published,
+                   PublishFiles(job.directory, rows, files, parts, job.progress.get(), checksums));
   return absl::OkStatus();
 }
 
@@ -82,7 +81,9 @@ absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, 
 
 LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
   LogOutcome outcome;
-  outcome.status = Detached(RunLogSteps(job, log));
+  // First the trim: on a full disk it is what makes room.
+  if (job.trim_through != Lsn(0)) outcome.trim = Detached(log->Trim(job.trim_through));
+  outcome.status = Detached(WriteAndSync(job, log));
   outcome.written = Lsn(log->next_lsn().value() - 1);
   outcome.synced = log->synced_lsn();
   outcome.log_bytes = log->size_bytes();
@@ -97,16 +98,11 @@ absl::Status RunFileJob(const FileJob& job, DiskTier* disk) {
     RETURN_IF_ERROR(Detached(disk->Ingest({&view, 1})));
   }
   const std::vector<DiskEntryView> entries = job.entries->Sorted();
+  // A file with both rows and bookkeeping would reach over all slots behind its rows, and every
+  // other file with it; and bookkeeping must not be on disk before the rows that it speaks of.
   const std::string meta_begin = MetaBegin();
-  const auto meta = std::lower_bound(
-      entries.begin(), entries.end(), meta_begin,
-      [](const DiskEntryView& entry, std::string_view key) { return entry.key < key; });
-  const std::span<const DiskEntryView> rows(entries.begin(), meta);
-  // A file with both would reach over all slots behind its rows, and every other file with it.
-  if (meta != entries.end()) {
-    RETURN_IF_ERROR(Detached(disk->Ingest(std::span<const DiskEntryView>(meta, entries.end()))));
-  }
-  return rows.empty() ? absl::OkStatus() : Detached(disk->Ingest(rows));
+  CHECK_EQ(entries.front().key < meta_begin, entries.back().key < meta_begin);
+  return Detached(disk->Ingest(entries));
 }
 
 ReadOutcome RunReadJob(const ReadJob& job, const DiskTier* disk) {
@@ -121,15 +117,15 @@ ReadOutcome RunReadJob(const ReadJob& job, const DiskTier* disk) {
   return outcome;
 }
 
-CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk,
-                                   const LogFiles& files) {
+CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk, const LogFiles& files,
+                                   ChecksumCache* checksums) {
   CheckpointOutcome outcome;
   switch (job.kind) {
     case CheckpointJob::Kind::kFreeze:
       outcome.status = Detached(disk->Freeze(ImageName(job.attempt)));
       break;
     case CheckpointJob::Kind::kPublish:
-      outcome.status = Detached(Publish(job, *disk, files, &outcome.files));
+      outcome.status = Detached(Publish(job, *disk, files, checksums, &outcome.files));
       break;
     case CheckpointJob::Kind::kDrop:
       outcome.status = Detached(disk->DropFrozen(ImageName(job.attempt)));

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "ps/restore.h"
 #include "ps/shard.h"
+#include "storage/checksum_cache.h"
 #include "storage/data_dir.h"
 #include "storage/disk_tier.h"
 #include "storage/log_files.h"
@@ -23,6 +24,7 @@ struct ShardStorage {
   std::unique_ptr<DiskTier> disk;
   std::unique_ptr<LogFiles> files;
   std::unique_ptr<PushLog> log;  // made by RestoreShard
+  ChecksumCache checksums;       // of the files above, for checkpoint jobs alone
 };
 
 // RocksDB and POSIX files below `path`. Errors: see data_dir.h; each names the path.
@@ -39,7 +41,8 @@ absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, 
 LogOutcome RunLogJob(const LogJob& job, PushLog* log);
 absl::Status RunFileJob(const FileJob& job, DiskTier* disk);
 ReadOutcome RunReadJob(const ReadJob& job, const DiskTier* disk);
-// The image of an attempt is named by its number, as 16 hex digits.
-CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk, const LogFiles& files);
+// The image of an attempt is named by its number, as 16 hex digits. `checksums`: may be null.
+CheckpointOutcome RunCheckpointJob(const CheckpointJob& job, DiskTier* disk, const LogFiles& files,
+                                   ChecksumCache* checksums = nullptr);
 
 }  // namespace rowhouse

@@ -9,12 +9,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <functional>
-#include <map>
+#include <memory>
+#include <optional>
+#include <set>
 #include <span>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -51,7 +55,9 @@ struct Source {
   std::string original;
   std::string link_path;  // empty: copy
   uint64_t bytes = 0;
-  std::function<absl::StatusOr<std::vector<std::byte>>(uint64_t offset, size_t bytes)> read;
+  std::optional<FileFacts> facts;  // of a file that never changes
+  // Fills `piece` from `offset` on; the count is lower only at the end.
+  std::function<absl::StatusOr<size_t>(uint64_t offset, std::span<std::byte> piece)> read;
 };
 
 std::string FilesFolder(const std::string& directory) { return directory + "/files"; }
@@ -71,112 +77,205 @@ absl::Status WriteAll(int fd, Chunk chunk, uint64_t offset, const std::string& p
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::byte>> ReadPiece(int fd, uint64_t offset, size_t bytes,
-                                                 const std::string& path) {
-  std::vector<std::byte> out(bytes);
+absl::StatusOr<size_t> ReadPiece(int fd, uint64_t offset, std::span<std::byte> piece,
+                                 const std::string& path) {
   size_t done = 0;
-  while (done < bytes) {
+  while (done < piece.size()) {
     const ssize_t got =
-        pread(fd, out.data() + done, bytes - done, static_cast<off_t>(offset + done));
+        pread(fd, piece.data() + done, piece.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return PosixError("read", path);
     if (got == 0) break;
     done += static_cast<size_t>(got);
   }
-  out.resize(done);
-  return out;
+  return done;
+}
+
+absl::StatusOr<struct stat> LookAt(const std::string& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return PosixError("look at", path);
+  return info;
 }
 
 absl::StatusOr<uint64_t> SizeOf(const std::string& path) {
-  struct stat info;
-  if (stat(path.c_str(), &info) != 0) return PosixError("look at", path);
+  ASSIGN_OR_RETURN(const struct stat info, LookAt(path));
   return static_cast<uint64_t>(info.st_size);
+}
+
+// Open only while it is read: most files are not read.
+auto ReaderOf(const std::string& path, uint64_t bytes) {
+  return [path, bytes, fd = std::make_shared<UniqueFd>()](
+             uint64_t offset, std::span<std::byte> piece) -> absl::StatusOr<size_t> {
+    if (fd->get() < 0) {
+      ASSIGN_OR_RETURN(*fd, OpenFile(path, O_RDONLY, "read"));
+    }
+    auto done = ReadPiece(fd->get(), offset, piece, path);
+    if (!done.ok() || offset + *done >= bytes) *fd = UniqueFd();
+    return done;
+  };
+}
+
+absl::StatusOr<Source> FileSource(std::string kind, std::string original, const std::string& path,
+                                  bool never_changes) {
+  ASSIGN_OR_RETURN(const struct stat info, LookAt(path));
+  const auto bytes = static_cast<uint64_t>(info.st_size);
+  Source source{std::move(kind), std::move(original), "",
+                bytes,           std::nullopt,        ReaderOf(path, bytes)};
+  if (never_changes) {
+    source.link_path = path;
+    source.facts = FileFacts::Of(info, source.original);
+  }
+  return source;
 }
 
 absl::StatusOr<Source> RowsSource(const FrozenFile& file) {
   const bool is_rows = file.name.ends_with(".sst");
-  ASSIGN_OR_RETURN(const uint64_t bytes, SizeOf(file.path));
-  ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(file.path, O_RDONLY, "read"));
-  auto shared = std::make_shared<UniqueFd>(std::move(fd));
-  return Source{is_rows ? "sst" : "db", "rows/" + file.name, is_rows ? file.path : "", bytes,
-                [shared, path = file.path](uint64_t offset, size_t wanted) {
-                  return ReadPiece(shared->get(), offset, wanted, path);
+  return FileSource(is_rows ? "sst" : "db", "rows/" + file.name, file.path, is_rows);
+}
+
+absl::StatusOr<Source> LogSource(const LogFiles& log, const LogPart& part) {
+  const std::string path = part.closed ? log.LinkPath(part.name) : "";
+  if (!path.empty()) return FileSource("log", "log/" + part.name, path, true);
+  return Source{"log",
+                "log/" + part.name,
+                "",
+                part.bytes,
+                std::nullopt,
+                [&log, name = part.name](uint64_t offset,
+                                         std::span<std::byte> piece) -> absl::StatusOr<size_t> {
+                  ASSIGN_OR_RETURN(const std::vector<std::byte> bytes,
+                                   log.Read(name, offset, piece.size()));
+                  std::copy(bytes.begin(), bytes.end(), piece.begin());
+                  return bytes.size();
                 }};
 }
 
-Source LogSource(const LogFiles& log, const LogPart& part) {
-  return {"log", "log/" + part.name, part.closed ? log.LinkPath(part.name) : "", part.bytes,
-          [&log, name = part.name](uint64_t offset, size_t wanted) {
-            return log.Read(name, offset, wanted);
-          }};
-}
+// A pause as long as the work before it.
+class Pace {
+ public:
+  void Rest() const {
+    const auto worked = std::chrono::steady_clock::now() - began_;
+    std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(worked, kPauseMax));
+  }
 
-absl::Status ForEachChunk(const Source& source, const PublishProgress& progress,
+ private:
+  static constexpr std::chrono::milliseconds kPauseMax{100};
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+absl::Status ForEachChunk(const Source& source, PublishProgress* progress,
                           const std::function<absl::Status(Chunk, uint64_t offset)>& take) {
+  std::vector<std::byte> buffer(std::min<uint64_t>(kChunkBytes, source.bytes));
   uint64_t offset = 0;
   while (offset < source.bytes) {
-    if (progress.cancelled) return absl::CancelledError("publishing the checkpoint was given up");
+    if (progress->cancelled) return absl::CancelledError("publishing the checkpoint was given up");
+    const Pace pace;
     const size_t wanted = std::min<uint64_t>(kChunkBytes, source.bytes - offset);
-    ASSIGN_OR_RETURN(const std::vector<std::byte> chunk, source.read(offset, wanted));
-    if (chunk.size() != wanted) {
-      return absl::DataLossError(StrCat("checkpoint: ", source.original, " ends at ",
-                                        offset + chunk.size(), ", ", source.bytes,
-                                        " bytes were expected"));
+    const std::span<std::byte> piece = std::span(buffer).first(wanted);
+    ASSIGN_OR_RETURN(const size_t got, source.read(offset, piece));
+    if (got != wanted) {
+      return absl::DataLossError(StrCat("checkpoint: ", source.original, " ends at ", offset + got,
+                                        ", ", source.bytes, " bytes were expected"));
     }
-    RETURN_IF_ERROR(take(chunk, offset));
+    progress->bytes_read += got;
+    RETURN_IF_ERROR(take(piece, offset));
     offset += wanted;
+    if (offset < source.bytes) pace.Rest();
   }
   return absl::OkStatus();
 }
 
-// Names of content that a manifest vouches for, with sizes. A manifest that cannot be read vouches
-// for nothing.
-absl::StatusOr<std::map<std::string, uint64_t>> NamedFiles(const std::string& directory) {
-  std::map<std::string, uint64_t> named;
-  std::error_code error;
-  fs::directory_iterator at(directory, error);
-  for (; !error && at != fs::directory_iterator(); at.increment(error)) {
-    const std::string path = at->path().string();
-    if (ParseManifestName(at->path().filename().string()) == Mark(0)) continue;
+// What the manifests of a directory vouch for, read only as far as is asked: what two checkpoints
+// share is in the newest one. A manifest that cannot be read vouches for nothing.
+class Vouchers {
+ public:
+  explicit Vouchers(std::string directory) : directory_(std::move(directory)) {}
+
+  // Errors: the directory cannot be listed.
+  absl::StatusOr<bool> Name(const std::string& name, PublishProgress* progress) {
+    RETURN_IF_ERROR(List());
+    while (!named_.contains(name) && !unread_.empty()) {
+      ReadNext(progress);
+    }
+    return named_.contains(name);
+  }
+
+ private:
+  absl::Status List() {
+    if (std::exchange(listed_, true)) return absl::OkStatus();
+    std::error_code error;
+    fs::directory_iterator at(directory_, error);
+    for (; !error && at != fs::directory_iterator(); at.increment(error)) {
+      if (ParseManifestName(at->path().filename().string()) == Mark(0)) continue;
+      unread_.push_back(at->path().string());
+    }
+    if (error)
+      return absl::UnavailableError(StrCat("cannot list ", directory_, ": ", error.message()));
+    std::sort(unread_.begin(), unread_.end());
+    return absl::OkStatus();
+  }
+
+  void ReadNext(PublishProgress* progress) {
+    const std::string path = unread_.back();
+    unread_.pop_back();
     const absl::StatusOr<uint64_t> bytes = SizeOf(path);
-    if (!bytes.ok() || *bytes > kManifestBytesMax) continue;
+    if (!bytes.ok() || *bytes > kManifestBytesMax) return;
     const absl::StatusOr<UniqueFd> fd = OpenFile(path, O_RDONLY, "read");
-    if (!fd.ok()) continue;
-    const auto text = ReadPiece(fd->get(), 0, *bytes, path);
-    if (!text.ok()) continue;
-    const auto manifest =
-        DecodeManifest({reinterpret_cast<const char*>(text->data()), text->size()});
-    if (!manifest.ok()) continue;
+    if (!fd.ok()) return;
+    std::vector<std::byte> text(*bytes);
+    const auto got = ReadPiece(fd->get(), 0, text, path);
+    if (!got.ok()) return;
+    progress->bytes_read += *got;
+    const auto manifest = DecodeManifest({reinterpret_cast<const char*>(text.data()), *got});
+    if (!manifest.ok()) return;
     for (const ShardManifest& shard : manifest->shards) {
-      for (const CheckpointFile& file : shard.files) named[file.name] = file.bytes;
+      for (const CheckpointFile& file : shard.files) named_.insert(file.name);
     }
   }
-  if (error)
-    return absl::UnavailableError(StrCat("cannot list ", directory, ": ", error.message()));
-  return named;
-}
+
+  const std::string directory_;
+  bool listed_ = false;
+  std::vector<std::string> unread_;  // the newest last
+  std::set<std::string> named_;
+};
 
 class Publisher {
  public:
-  Publisher(std::string directory, std::map<std::string, uint64_t> named, PublishProgress* progress)
-      : directory_(std::move(directory)), named_(std::move(named)), progress_(progress) {}
+  Publisher(std::string directory, PublishProgress* progress, ChecksumCache* checksums)
+      : directory_(std::move(directory)),
+        vouchers_(directory_),
+        progress_(progress),
+        checksums_(checksums) {}
 
   absl::StatusOr<CheckpointFile> Put(const Source& source) {
-    StreamChecksum checksum;
-    RETURN_IF_ERROR(ForEachChunk(source, *progress_, [&](Chunk chunk, uint64_t) {
-      checksum.Add(chunk);
-      return absl::OkStatus();
-    }));
-    const CheckpointFile file{
-        absl::StrFormat("%s-%016x-%d", source.kind, checksum.value(), source.bytes),
-        source.original, source.bytes, checksum.value()};
-    RETURN_IF_ERROR(Place(source, PathOf(directory_, file.name), file.name));
+    ASSIGN_OR_RETURN(const uint64_t checksum, ChecksumOf(source));
+    const CheckpointFile file{absl::StrFormat("%s-%016x-%d", source.kind, checksum, source.bytes),
+                              source.original, source.bytes, checksum};
+    RETURN_IF_ERROR(Place(source, file));
     return file;
   }
 
  private:
-  absl::Status Place(const Source& source, const std::string& path, const std::string& name) {
-    if (IsThere(path, name, source.bytes)) {
+  absl::StatusOr<uint64_t> ChecksumOf(const Source& source) {
+    const bool remembers = checksums_ != nullptr && source.facts.has_value();
+    if (remembers) {
+      const std::optional<uint64_t> known = checksums_->Find(*source.facts);
+      if (known.has_value()) return *known;
+    }
+    StreamChecksum checksum;
+    RETURN_IF_ERROR(ForEachChunk(source, progress_, [&](Chunk chunk, uint64_t) {
+      checksum.Add(chunk);
+      return absl::OkStatus();
+    }));
+    if (remembers) checksums_->Note(*source.facts, checksum.value());
+    return checksum.value();
+  }
+
+  absl::Status Place(const Source& source, const CheckpointFile& file) {
+    if (progress_->cancelled) return absl::CancelledError("publishing the checkpoint was given up");
+    const std::string path = PathOf(directory_, file.name);
+    ASSIGN_OR_RETURN(const bool is_there, IsThere(path, file));
+    if (is_there) {
       progress_->bytes_done += source.bytes;
       return absl::OkStatus();
     }
@@ -185,13 +284,13 @@ class Publisher {
       progress_->bytes_done += source.bytes;
       return absl::OkStatus();
     }
-    return Copy(source, path);
+    return Copy(source, file.checksum, path);
   }
 
-  bool IsThere(const std::string& path, const std::string& name, uint64_t bytes) const {
-    if (!named_.contains(name)) return false;
+  absl::StatusOr<bool> IsThere(const std::string& path, const CheckpointFile& file) {
     const absl::StatusOr<uint64_t> size = SizeOf(path);
-    return size.ok() && *size == bytes;
+    if (!size.ok() || *size != file.bytes) return false;
+    return vouchers_.Name(file.name, progress_);
   }
 
   // A leftover that is one with some shard's own file must not be written to.
@@ -213,21 +312,37 @@ class Publisher {
 
   // Another shard may write equal bytes to the same name meanwhile: the file is never made shorter
   // than what both write.
-  absl::Status Copy(const Source& source, const std::string& path) {
+  absl::Status Copy(const Source& source, uint64_t checksum, const std::string& path) {
     ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(path, O_WRONLY | O_CREAT, "write"));
-    RETURN_IF_ERROR(ForEachChunk(source, *progress_, [&](Chunk chunk, uint64_t offset) {
+    StreamChecksum copied;
+    RETURN_IF_ERROR(ForEachChunk(source, progress_, [&](Chunk chunk, uint64_t offset) {
       progress_->bytes_done += chunk.size();
+      progress_->bytes_written += chunk.size();
+      copied.Add(chunk);
       return WriteAll(fd.get(), chunk, offset, path);
     }));
+    if (copied.value() != checksum) return NotWhatItWas(source);
     if (ftruncate(fd.get(), static_cast<off_t>(source.bytes)) != 0) {
       return PosixError("truncate", path);
     }
-    return fsync(fd.get()) == 0 ? absl::OkStatus() : PosixError("sync", path);
+    if (fsync(fd.get()) != 0) return PosixError("sync", path);
+    // Nobody here reads the copy again: its pages are not to take the place of others.
+    posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+    return absl::OkStatus();
+  }
+
+  absl::Status NotWhatItWas(const Source& source) {
+    if (checksums_ != nullptr && source.facts.has_value()) checksums_->Forget(*source.facts);
+    return absl::DataLossError(
+        StrCat("checkpoint: ", source.link_path.empty() ? source.original : source.link_path,
+               " is not what it was when its checksum was taken: ",
+               "check the disk, then verify this server's data"));
   }
 
   const std::string directory_;
-  const std::map<std::string, uint64_t> named_;
+  Vouchers vouchers_;
   PublishProgress* const progress_;
+  ChecksumCache* const checksums_;
 };
 
 absl::StatusOr<std::vector<LogPart>> SegmentsFrom(const LogFiles& log, Lsn watermark,
@@ -295,28 +410,29 @@ absl::StatusOr<std::vector<LogPart>> FindLogParts(const LogFiles& log, Lsn water
   return parts;
 }
 
-absl::StatusOr<std::vector<CheckpointFile>> PublishFiles(const std::string& directory,
-                                                         const std::vector<FrozenFile>& rows,
-                                                         const LogFiles& log,
-                                                         const std::vector<LogPart>& log_parts,
-                                                         PublishProgress* progress) {
+absl::StatusOr<std::vector<CheckpointFile>> PublishFiles(
+    const std::string& directory, const std::vector<FrozenFile>& rows, const LogFiles& log,
+    const std::vector<LogPart>& log_parts, PublishProgress* progress, ChecksumCache* checksums) {
   RETURN_IF_ERROR(CreateDirectories(FilesFolder(directory)));
   std::vector<Source> sources;
   for (const FrozenFile& file : rows) {
     ASSIGN_OR_RETURN(Source source, RowsSource(file));
     sources.push_back(std::move(source));
   }
-  for (const LogPart& part : log_parts) sources.push_back(LogSource(log, part));
+  for (const LogPart& part : log_parts) {
+    ASSIGN_OR_RETURN(Source source, LogSource(log, part));
+    sources.push_back(std::move(source));
+  }
   for (const Source& source : sources) progress->bytes_total += source.bytes;
 
-  ASSIGN_OR_RETURN(auto named, NamedFiles(directory));
-  Publisher publisher(directory, std::move(named), progress);
+  Publisher publisher(directory, progress, checksums);
   std::vector<CheckpointFile> files;
   for (const Source& source : sources) {
     ASSIGN_OR_RETURN(CheckpointFile file, publisher.Put(source));
     files.push_back(std::move(file));
   }
   RETURN_IF_ERROR(SyncDirectory(FilesFolder(directory)));
+  if (checksums != nullptr) checksums->EndRound();
   return files;
 }
 
@@ -331,15 +447,16 @@ absl::Status FetchCheckpointFile(const std::string& directory, const CheckpointF
   }
   ASSIGN_OR_RETURN(const UniqueFd in, OpenFile(from, O_RDONLY, "read"));
   ASSIGN_OR_RETURN(const UniqueFd out, OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC, "write"));
-  const Source source{"", file.original, "", bytes, [&](uint64_t offset, size_t wanted) {
-                        return ReadPiece(in.get(), offset, wanted, from);
-                      }};
+  std::vector<std::byte> buffer(std::min<uint64_t>(kChunkBytes, bytes));
   StreamChecksum checksum;
-  const PublishProgress progress;
-  RETURN_IF_ERROR(ForEachChunk(source, progress, [&](Chunk chunk, uint64_t offset) {
+  for (uint64_t offset = 0; offset < bytes;) {
+    ASSIGN_OR_RETURN(const size_t got, ReadPiece(in.get(), offset, buffer, from));
+    if (got == 0) break;  // shorter than it was: the checksum tells
+    const Chunk chunk = std::span(buffer).first(got);
     checksum.Add(chunk);
-    return WriteAll(out.get(), chunk, offset, path);
-  }));
+    RETURN_IF_ERROR(WriteAll(out.get(), chunk, offset, path));
+    offset += got;
+  }
   if (checksum.value() == file.checksum) return absl::OkStatus();
   return absl::DataLossError(StrCat("checkpoint file ", from,
                                     " is damaged: its checksum does not match; restore from "

@@ -4,9 +4,13 @@
 //   small
 //                                                         files
 //
-// Rows files never change, so they are linked where the file system allows; everything else is
-// copied. What is there already is trusted, and not sent again, only where a manifest of DIR names
-// it: a dead attempt may have left half a file. Nothing here needs rename or links of the target.
+// Rows files and closed log segments never change, so they are linked where the file system allows,
+// and read once in a process's life: a ChecksumCache remembers them. Everything else is copied.
+// What is there already is trusted, and not sent again, only where a manifest of DIR names it: a
+// dead attempt may have left half a file. Nothing here needs rename or links of the target.
+//
+// Files are read and written in pieces, with a pause behind each as long as it took: whoever trains
+// has at least half of the disk.
 //
 // Threading: one user at a time for a shard; several shards, also of several machines, may publish
 //   into one directory at once: equal names mean equal bytes.
@@ -22,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "common/types.h"
 #include "common/wire/checkpoint.h"
+#include "storage/checksum_cache.h"
 #include "storage/disk_tier.h"
 #include "storage/log_files.h"
 
@@ -32,6 +37,9 @@ struct PublishProgress {
   std::atomic<uint64_t> bytes_done = 0;
   std::atomic<uint64_t> bytes_total = 0;
   std::atomic<bool> cancelled = false;  // set by the shard: give up soon
+  // What that took: of the shard's files and of earlier manifests, and into the directory.
+  std::atomic<uint64_t> bytes_read = 0;
+  std::atomic<uint64_t> bytes_written = 0;
 };
 
 // A log segment's part that belongs to a checkpoint: whole batches up to the one with the cut.
@@ -45,12 +53,14 @@ struct LogPart {
 // Errors: DataLoss where they are not all there.
 absl::StatusOr<std::vector<LogPart>> FindLogParts(const LogFiles& log, Lsn watermark, Lsn cut);
 
-// All files and directory entries are synced on return.
+// All files and directory entries are synced on return. `checksums`: of this shard's files; may be
+// null. Errors: DataLoss where a file is not what it was when its checksum was taken.
 absl::StatusOr<std::vector<CheckpointFile>> PublishFiles(const std::string& directory,
                                                          const std::vector<FrozenFile>& rows,
                                                          const LogFiles& log,
                                                          const std::vector<LogPart>& log_parts,
-                                                         PublishProgress* progress);
+                                                         PublishProgress* progress,
+                                                         ChecksumCache* checksums = nullptr);
 
 // Copies one file of DIR/files to `path` and checks its size and checksum on the way.
 absl::Status FetchCheckpointFile(const std::string& directory, const CheckpointFile& file,

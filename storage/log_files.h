@@ -25,8 +25,13 @@ class LogFile {
 
   // Appends all pieces in order. After an error an unknown part of them may be there: see Truncate.
   virtual absl::Status Append(std::span<const std::span<const std::byte>> pieces) = 0;
-  // Everything appended survives power loss on return.
+  // Everything appended survives power loss on return. A failed sync may have dropped what it could
+  // not write, and nothing tells: of what was there by then, a later one covers only what was
+  // written again.
   virtual absl::Status Sync() = 0;
+  // Writes bytes that are there already, so that the next sync covers them whatever became of those
+  // before it.
+  virtual absl::Status Rewrite(uint64_t offset, std::span<const std::byte> bytes) = 0;
   virtual absl::Status Truncate(uint64_t bytes) = 0;
   virtual uint64_t size_bytes() const = 0;
 };
@@ -37,7 +42,7 @@ class LogFiles {
 
   // Fails where the name exists. The file's directory entry is durable on return.
   virtual absl::StatusOr<std::unique_ptr<LogFile>> Create(std::string_view name) = 0;
-  // For appending at the end of an existing file.
+  // For appending at the end of an existing file. Its directory entry is durable on return.
   virtual absl::StatusOr<std::unique_ptr<LogFile>> OpenForAppend(std::string_view name) = 0;
   // Up to `bytes` bytes from `offset`; fewer only at the end of the file.
   virtual absl::StatusOr<std::vector<std::byte>> Read(std::string_view name, uint64_t offset,

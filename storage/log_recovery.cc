@@ -1,6 +1,7 @@
 #include "storage/log_recovery.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -44,6 +45,11 @@ class Recovery {
   }
 
  private:
+  struct BatchEnd {
+    Lsn last_lsn;
+    uint64_t offset = 0;
+  };
+
   absl::Status ReadSegments() {
     const auto& segments = out_.segments;
     if (segments.front().first_lsn > out_.next_lsn) {
@@ -61,9 +67,12 @@ class Recovery {
 
   absl::Status ReadSegment(const LogSegment& segment, bool is_last) {
     SegmentReader reader(&files_, segment.name, segment.size_bytes);
+    out_.synced_bytes = 0;
+    out_.first_unsynced = segment.first_lsn;
+    unsynced_.clear();
     absl::StatusOr<SegmentStep> step = reader.ReadHeader(segment.first_lsn);
     while (step.ok() && step->kind == SegmentStep::Kind::kBatch) {
-      RETURN_IF_ERROR(Take(*step));
+      RETURN_IF_ERROR(Take(*step, reader.offset()));
       step = reader.ReadBatch(out_.next_lsn);
     }
     RETURN_IF_ERROR(step.status());
@@ -75,13 +84,23 @@ class Recovery {
   }
 
   // Only a batch that is whole gets here: replayed records are records that stay.
-  absl::Status Take(const SegmentStep& batch) {
+  absl::Status Take(const SegmentStep& batch, uint64_t end_offset) {
     synced_ = std::max(synced_, batch.synced_lsn);
     for (const LogRecord& record : batch.records) {
       if (record.lsn > watermark_) RETURN_IF_ERROR(replay_(record));
     }
     out_.next_lsn = After(out_.next_lsn, batch.records.size());
+    if (!batch.records.empty()) unsynced_.push_back({Lsn(Before(out_.next_lsn)), end_offset});
+    ForgetSynced();
     return absl::OkStatus();
+  }
+
+  void ForgetSynced() {
+    while (!unsynced_.empty() && unsynced_.front().last_lsn <= synced_) {
+      out_.synced_bytes = unsynced_.front().offset;
+      out_.first_unsynced = After(unsynced_.front().last_lsn);
+      unsynced_.pop_front();
+    }
   }
 
   // A batch is the unit of writing and syncing: one synced LSN in it vouches for all of it.
@@ -140,6 +159,7 @@ class Recovery {
   const Lsn watermark_;
   Lsn synced_;  // the highest that anything vouches for
   const PushLog::Replay& replay_;
+  std::deque<BatchEnd> unsynced_;  // of the segment that is read: not known to have been synced
   RecoveredLog out_;
 };
 

@@ -27,6 +27,10 @@ struct RecoveredLog {
   std::vector<LogSegment> segments;  // in LSN order
   Lsn next_lsn;
   uint64_t tail_bytes = 0;  // the last segment, up to the end of its last whole batch
+  // The last segment, up to the end of its last batch that is known to have been synced, and the
+  // LSN behind that place.
+  uint64_t synced_bytes = 0;
+  Lsn first_unsynced;
   std::string cut_message;
 };
 

@@ -15,9 +15,55 @@ namespace {
 
 constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 
+enum class ByteState : uint8_t {
+  kDirty,    // to be written by the next sync
+  kSynced,   // on the disk
+  kDropped,  // by a sync that failed: reads well, but is not on the disk, and no sync looks at it
+};
+
 struct Content {
   std::vector<std::byte> bytes;
-  size_t synced_bytes = 0;
+  std::vector<ByteState> states;
+  size_t clean_bytes = 0;  // none before is dirty
+
+  // Tests change `bytes` by themselves.
+  void Fit() {
+    states.resize(bytes.size(), ByteState::kDirty);
+    clean_bytes = std::min(clean_bytes, bytes.size());
+  }
+
+  void EndSync(ByteState outcome) {
+    Fit();
+    std::replace(states.begin() + static_cast<ptrdiff_t>(clean_bytes), states.end(),
+                 ByteState::kDirty, outcome);
+    clean_bytes = bytes.size();
+  }
+
+  void Rewrite(uint64_t offset, std::span<const std::byte> again) {
+    Fit();
+    CHECK(offset + again.size() <= bytes.size() &&
+          std::equal(again.begin(), again.end(), bytes.begin() + static_cast<ptrdiff_t>(offset)));
+    const auto end = states.begin() + static_cast<ptrdiff_t>(offset + again.size());
+    const auto first =
+        std::find(end - static_cast<ptrdiff_t>(again.size()), end, ByteState::kDropped);
+    if (first == end) return;  // the same bytes over what is on the disk: they stay there
+    std::replace(first, end, ByteState::kDropped, ByteState::kDirty);
+    clean_bytes = std::min(clean_bytes, static_cast<size_t>(first - states.begin()));
+  }
+
+  // What is not on the disk is gone: at the end of the file, or leaving a hole of zeros.
+  template <typename IsLost>
+  void Lose(IsLost is_lost) {
+    Fit();
+    while (!states.empty() && is_lost(states.back())) states.pop_back();
+    bytes.resize(states.size());
+    clean_bytes = std::min(clean_bytes, bytes.size());
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      if (!is_lost(states[i])) continue;
+      bytes[i] = std::byte{0};
+      states[i] = ByteState::kSynced;
+    }
+  }
 };
 
 absl::Status Missing(std::string_view name) {
@@ -34,6 +80,7 @@ struct MemoryLogFiles::State {
   uint64_t disk_bytes_max = kNoLimit;
   bool fail_syncs = false;
   bool fail_truncates = false;
+  bool fail_removes = false;
 
   std::shared_ptr<Content> Find(std::string_view name) const {
     const auto found = files.find(name);
@@ -54,6 +101,7 @@ class MemoryLogFiles::File final : public LogFile {
 
   absl::Status Append(std::span<const std::span<const std::byte>> pieces) override {
     const std::lock_guard lock(state_->mutex);
+    content_->Fit();
     for (const auto piece : pieces) {
       const uint64_t free = state_->DiskBytesFree();
       const auto bytes =
@@ -72,10 +120,16 @@ class MemoryLogFiles::File final : public LogFile {
 
   absl::Status Sync() override {
     const std::lock_guard lock(state_->mutex);
+    content_->EndSync(state_->fail_syncs ? ByteState::kDropped : ByteState::kSynced);
     if (state_->fail_syncs) {
       return absl::UnavailableError(StrCat("memory:", name_, ": the sync failed"));
     }
-    content_->synced_bytes = content_->bytes.size();
+    return absl::OkStatus();
+  }
+
+  absl::Status Rewrite(uint64_t offset, std::span<const std::byte> bytes) override {
+    const std::lock_guard lock(state_->mutex);
+    content_->Rewrite(offset, bytes);
     return absl::OkStatus();
   }
 
@@ -85,7 +139,7 @@ class MemoryLogFiles::File final : public LogFile {
       return absl::UnavailableError(StrCat("memory:", name_, ": the truncation failed"));
     }
     content_->bytes.resize(bytes);
-    content_->synced_bytes = std::min<size_t>(content_->synced_bytes, bytes);
+    content_->Fit();
     return absl::OkStatus();
   }
 
@@ -147,6 +201,9 @@ absl::Status MemoryLogFiles::Remove(std::string_view name) {
   const std::lock_guard lock(state_->mutex);
   const auto found = state_->files.find(name);
   if (found == state_->files.end()) return Missing(name);
+  if (state_->fail_removes) {
+    return absl::UnavailableError(StrCat(Describe(name), ": the removal failed"));
+  }
   state_->files.erase(found);
   return absl::OkStatus();
 }
@@ -158,8 +215,23 @@ std::string MemoryLogFiles::Describe(std::string_view name) const {
 void MemoryLogFiles::DropUnsynced() {
   const std::lock_guard lock(state_->mutex);
   for (auto& [name, content] : state_->files) {
-    content->bytes.resize(std::min(content->synced_bytes, content->bytes.size()));
+    content->Lose([](ByteState state) { return state != ByteState::kSynced; });
   }
+}
+
+void MemoryLogFiles::DropFailedSyncs() {
+  const std::lock_guard lock(state_->mutex);
+  for (auto& [name, content] : state_->files) {
+    content->Lose([](ByteState state) { return state == ByteState::kDropped; });
+  }
+}
+
+uint64_t MemoryLogFiles::CleanBytes(std::string_view name) const {
+  const std::lock_guard lock(state_->mutex);
+  const auto content = state_->Find(name);
+  CHECK(content != nullptr) << name;
+  content->Fit();
+  return content->clean_bytes;
 }
 
 void MemoryLogFiles::TearAppendsAfter(uint64_t bytes) {
@@ -182,6 +254,11 @@ void MemoryLogFiles::FailSyncs(bool fail) {
 void MemoryLogFiles::FailTruncates(bool fail) {
   const std::lock_guard lock(state_->mutex);
   state_->fail_truncates = fail;
+}
+
+void MemoryLogFiles::FailRemoves(bool fail) {
+  const std::lock_guard lock(state_->mutex);
+  state_->fail_removes = fail;
 }
 
 std::vector<std::byte>& MemoryLogFiles::Contents(std::string_view name) {

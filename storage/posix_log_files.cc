@@ -26,31 +26,15 @@ class PosixLogFile final : public LogFile {
       : path_(std::move(path)), fd_(std::move(fd)), size_bytes_(size_bytes) {}
 
   absl::Status Append(std::span<const std::span<const std::byte>> pieces) override {
-    std::vector<iovec> iovecs = ToIovecs(pieces);
-    std::span<iovec> left = iovecs;
-    while (!left.empty()) {
-      const int count = static_cast<int>(std::min<size_t>(left.size(), IOV_MAX));
-      const ssize_t written =
-          pwritev(fd_.get(), left.data(), count, static_cast<off_t>(size_bytes_));
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return PosixError("write", path_);
-      if (written == 0)
-        return absl::UnavailableError(StrCat("cannot write ", path_, ": no progress"));
-      size_bytes_ += static_cast<uint64_t>(written);
-      left = Advance(left, static_cast<size_t>(written));
-    }
-    return absl::OkStatus();
+    return WriteAt(&size_bytes_, pieces);
   }
 
   absl::Status Sync() override {
-    if (sync_failed_) {
-      return absl::DataLossError(StrCat("cannot sync ", path_,
-                                        ": an earlier sync failed, so what it covered may be lost; "
-                                        "check the disk and restart the server"));
-    }
-    if (fdatasync(fd_.get()) == 0) return absl::OkStatus();
-    sync_failed_ = true;
-    return PosixError("sync", path_);
+    return fdatasync(fd_.get()) == 0 ? absl::OkStatus() : PosixError("sync", path_);
+  }
+
+  absl::Status Rewrite(uint64_t offset, std::span<const std::byte> bytes) override {
+    return WriteAt(&offset, std::span(&bytes, 1));
   }
 
   absl::Status Truncate(uint64_t bytes) override {
@@ -66,10 +50,26 @@ class PosixLogFile final : public LogFile {
   uint64_t size_bytes() const override { return size_bytes_; }
 
  private:
+  // Leaves `offset` behind what was written.
+  absl::Status WriteAt(uint64_t* offset, std::span<const std::span<const std::byte>> pieces) {
+    std::vector<iovec> iovecs = ToIovecs(pieces);
+    std::span<iovec> left = iovecs;
+    while (!left.empty()) {
+      const int count = static_cast<int>(std::min<size_t>(left.size(), IOV_MAX));
+      const ssize_t written = pwritev(fd_.get(), left.data(), count, static_cast<off_t>(*offset));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return PosixError("write", path_);
+      if (written == 0)
+        return absl::UnavailableError(StrCat("cannot write ", path_, ": no progress"));
+      *offset += static_cast<uint64_t>(written);
+      left = Advance(left, static_cast<size_t>(written));
+    }
+    return absl::OkStatus();
+  }
+
   const std::string path_;
   const UniqueFd fd_;
   uint64_t size_bytes_;
-  bool sync_failed_ = false;
 };
 
 class PosixLogFiles final : public LogFiles {
@@ -89,6 +89,7 @@ class PosixLogFiles final : public LogFiles {
   absl::StatusOr<std::unique_ptr<LogFile>> OpenForAppend(std::string_view name) override {
     const std::string path = Describe(name);
     ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_WRONLY, "open"));
+    RETURN_IF_ERROR(SyncDirectory(directory_));  // a process that died may not have come to it
     ASSIGN_OR_RETURN(const uint64_t size_bytes, SizeBytes(name));
     return std::make_unique<PosixLogFile>(path, std::move(fd), size_bytes);
   }

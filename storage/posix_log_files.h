@@ -1,8 +1,7 @@
 // Log files in a directory of the operating system's file system.
 //
 // Threading: as LogFiles.
-// Errors: a failed sync is final for its file: the system may have dropped the pages that it could
-//   not write, so that a later sync which succeeds would prove nothing. Restart the server.
+// Errors: statuses that name the path and the system's reason.
 #pragma once
 
 #include <memory>

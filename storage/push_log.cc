@@ -10,6 +10,7 @@
 #include "common/wire/frame.h"
 #include "storage/log_recovery.h"
 #include "storage/push_log_format.h"
+#include "storage/segment_rewrite.h"
 
 namespace rowhouse {
 namespace {
@@ -52,7 +53,8 @@ class SegmentedPushLog final : public PushLog {
         segments_(std::move(recovered.segments)),
         tail_(std::move(tail)),
         next_lsn_(recovered.next_lsn),
-        synced_lsn_(recovered.next_lsn.value() - 1) {}
+        synced_lsn_(recovered.next_lsn.value() - 1),
+        synced_bytes_(segments_.empty() ? 0 : segments_.back().size_bytes) {}
 
   absl::Status Write(std::span<const LogRecord> records) override {
     if (records.empty()) return absl::OkStatus();
@@ -74,8 +76,12 @@ class SegmentedPushLog final : public PushLog {
 
   absl::Status Sync() override {
     if (synced_lsn_.value() + 1 == next_lsn_.value()) return absl::OkStatus();
+    if (sync_failed_) RETURN_IF_ERROR(RewriteUnsynced());
+    sync_failed_ = true;
     RETURN_IF_ERROR(tail_->Sync());
+    sync_failed_ = false;
     synced_lsn_ = Lsn(next_lsn_.value() - 1);
+    synced_bytes_ = segments_.back().size_bytes;
     return absl::OkStatus();
   }
 
@@ -108,6 +114,19 @@ class SegmentedPushLog final : public PushLog {
     return absl::OkStatus();
   }
 
+  // Nothing of the tail that a failed sync was to cover is trusted, but what reads back whole may
+  // be written again.
+  absl::Status RewriteUnsynced() {
+    const LogSegment& segment = segments_.back();
+    ASSIGN_OR_RETURN(const uint64_t end, RewriteBatches(*files_, segment, synced_bytes_,
+                                                        Lsn(synced_lsn_.value() + 1), tail_.get()));
+    if (end == segment.size_bytes) return absl::OkStatus();
+    return absl::DataLossError(StrCat(
+        "push log: ", files_->Describe(segment.name), ", offset ", end,
+        ": after a failed sync the file does not hold any more what was written there. "
+        "Check the disk and restart the server: the log goes on from its last whole record"));
+  }
+
   absl::Status RollIfFull() {
     if (tail_ != nullptr && segments_.back().size_bytes <= options_.segment_bytes) {
       return absl::OkStatus();
@@ -116,6 +135,7 @@ class SegmentedPushLog final : public PushLog {
     const std::string name = SegmentName(next_lsn_);
     ASSIGN_OR_RETURN(tail_, files_->Create(name));
     segments_.push_back({name, next_lsn_, 0});
+    synced_bytes_ = 0;
     return absl::OkStatus();
   }
 
@@ -148,10 +168,12 @@ class SegmentedPushLog final : public PushLog {
   bool has_torn_batch_ = false;       // bytes beyond the tail's size_bytes may be in the file
   Lsn next_lsn_;
   Lsn synced_lsn_;
+  uint64_t synced_bytes_;     // of the tail: up to the end of the record with synced_lsn_
+  bool sync_failed_ = false;  // what lies behind synced_bytes_ may be in the system's cache only
 };
 
 // The last segment, cut to its last whole batch and synced: what was replayed is durable from here
-// on.
+// on, even where the last process saw a sync fail and pages that it left read well.
 absl::StatusOr<std::unique_ptr<LogFile>> OpenTail(LogFiles* files, RecoveredLog& recovered) {
   if (recovered.segments.empty()) return std::unique_ptr<LogFile>();
   LogSegment& last = recovered.segments.back();
@@ -159,6 +181,13 @@ absl::StatusOr<std::unique_ptr<LogFile>> OpenTail(LogFiles* files, RecoveredLog&
   if (recovered.tail_bytes < last.size_bytes) {
     RETURN_IF_ERROR(tail->Truncate(recovered.tail_bytes));
     last.size_bytes = recovered.tail_bytes;
+  }
+  ASSIGN_OR_RETURN(const uint64_t end, RewriteBatches(*files, last, recovered.synced_bytes,
+                                                      recovered.first_unsynced, tail.get()));
+  if (end != recovered.tail_bytes) {
+    return absl::DataLossError(StrCat("push log: ", files->Describe(last.name), ", offset ", end,
+                                      ": what was read there a moment ago does not read the same "
+                                      "again. Check the disk, then start again"));
   }
   RETURN_IF_ERROR(tail->Sync());
   return tail;

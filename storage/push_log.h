@@ -13,7 +13,9 @@
 //
 // Threading: one user at a time (the shard's log jobs run one after another).
 // Errors: Open names file and offset of damage. A failed Write is truncated back to the last whole
-//   batch and may be tried again with the same records.
+//   batch and may be tried again with the same records. A failed Sync may be tried again: what it
+//   was to cover is read back and written once more first. Where it does not come back as it was,
+//   every Sync fails until the log is opened anew.
 #pragma once
 
 #include <cstddef>
@@ -61,7 +63,8 @@ class PushLog {
   using Replay = std::function<absl::Status(const LogRecord& record)>;
 
   // Reads what is there and calls `replay` for every record above `watermark`, in LSN order, then
-  // is ready to append. `synced` is the highest LSN that the caller knows to have been synced.
+  // is ready to append. `synced` is the highest LSN that the caller knows to have been synced; what
+  // nothing says that of is written once more and synced before the log is handed out.
   static absl::StatusOr<std::unique_ptr<PushLog>> Open(LogFiles* files, PushLogOptions options,
                                                        Lsn watermark, Lsn synced,
                                                        const Replay& replay);

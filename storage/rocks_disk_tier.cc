@@ -35,7 +35,8 @@ constexpr std::chrono::seconds kMergeWait{5};
 
 // Rows that are in use are in the shard's memory, so a block that is read for one row hardly serves
 // another: blocks are small and not kept, which makes a miss a quarter as dear as through a cache.
-// Indexes and filters stay in memory whole: with 16 entries to a restart, an index is 0.15 % of its rows.
+// Indexes and filters stay in memory whole: with 16 entries to a restart, an index is 0.15 % of its
+// rows.
 rocksdb::BlockBasedTableOptions TableOptions() {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = 4 << 10;
@@ -58,7 +59,8 @@ rocksdb::Options DbOptions(const RocksHooks& hooks) {
   // Levels between the first and the last come into being only as the data grows: a small database
   // is one level of files that follow each other, not five copies of it.
   options.level_compaction_dynamic_level_bytes = true;
-  // None for the last level, which holds almost all rows: most keys that are asked for exist.
+  // No filters where files are merged into the last level, which holds almost all rows: most keys
+  // that are asked for exist.
   options.optimize_filters_for_hits = true;
   options.info_log = MakeRocksLogger();
   return options;
@@ -351,7 +353,7 @@ absl::StatusOr<std::unique_ptr<DiskTier>> OpenRocksDiskTier(const std::string& p
   RETURN_IF_ERROR(CreateDirectories(path));  // durable, or a power cut could take all rows with it
   rocksdb::Options options = DbOptions(hooks);
   const auto merges = std::make_shared<RocksMerges>();
-  options.listeners.push_back(merges);
+  options.listeners.push_back(ListenFor(merges));
   std::unique_ptr<rocksdb::Env> env = SurviveFullDisk(&options);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);

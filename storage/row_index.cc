@@ -70,6 +70,8 @@ struct RowIndex::Part {
   uint32_t bucket_count() const { return mask + 1; }
   // Filled to 13/16, a bucket overflows into its neighbour now and then; chains stay short.
   bool full() const { return count >= uint64_t{bucket_count()} * kEntriesPerBucket * 13 / 16; }
+  // Half of the buckets would be half full at most.
+  bool sparse() const { return count < uint64_t{bucket_count()} * kEntriesPerBucket * 13 / 64; }
 
   void Add(uint64_t fingerprint, uint32_t number) {
     uint32_t at = HomeOf(fingerprint) & mask;
@@ -192,8 +194,15 @@ std::byte* RowIndex::Erase(Key key) {
   CHECK(place.bucket != nullptr) << "no row of key " << key;
   const uint32_t number = place.bucket->numbers[place.entry];
   place.part->Remove(fingerprint, place.bucket, place.entry);
+  ShrinkIfSparse(*place.part);
   slabs_->Free(number);
   return slabs_->Row(number);
+}
+
+void RowIndex::Renumber(Key key, uint32_t number) {
+  const Place place = Locate(Fingerprint(table_, key), key);
+  CHECK(place.bucket != nullptr) << "no row of key " << key;
+  place.bucket->numbers[place.entry] = number;
 }
 
 std::byte* RowIndex::Insert(uint64_t fingerprint, Key key) {
@@ -212,7 +221,7 @@ void RowIndex::MakeRoom(uint64_t fingerprint) {
     if (part.bucket_count() >= kBucketsMax && MaySplit(part)) {
       Split(fingerprint);
     } else {
-      Grow(part);
+      Rebuild(part, 2 * part.bucket_count());
     }
   }
 }
@@ -242,11 +251,15 @@ void RowIndex::ForEach(const Part& part, Take take) const {
   }
 }
 
-void RowIndex::Grow(Part& part) {
-  Part grown(part.bucket_count() * 2, part.bits);
-  ForEach(part, [&](uint64_t fingerprint, uint32_t number) { grown.Add(fingerprint, number); });
-  bucket_count_ += part.bucket_count();
-  part = std::move(grown);
+void RowIndex::ShrinkIfSparse(Part& part) {
+  if (part.sparse() && part.bucket_count() > 1) Rebuild(part, part.bucket_count() / 2);
+}
+
+void RowIndex::Rebuild(Part& part, uint32_t bucket_count) {
+  Part rebuilt(bucket_count, part.bits);
+  ForEach(part, [&](uint64_t fingerprint, uint32_t number) { rebuilt.Add(fingerprint, number); });
+  bucket_count_ = bucket_count_ + bucket_count - part.bucket_count();
+  part = std::move(rebuilt);
 }
 
 void RowIndex::Split(uint64_t fingerprint) {

@@ -10,8 +10,10 @@
 // behind.
 //
 // Threading: one shard, one thread.
-// Cost: about 9 bytes a row. A batch touches the bucket and the row of each key once, both
-//   prefetched. Splitting a part takes under a millisecond.
+// Cost: about 9 bytes a row; a part gives half of its buckets up when few are left of its entries.
+// A
+//   batch touches the bucket and the row of each key once, both prefetched. Splitting a part takes
+//   under a millisecond.
 #pragma once
 
 #include <cstddef>
@@ -43,6 +45,9 @@ class RowIndex {
   std::byte* Insert(Key key);
   // Gives the row of `key` back to the slabs and returns it. REQUIRES: the key is present.
   std::byte* Erase(Key key);
+  // The row of `key` has moved: it has this number now. REQUIRES: the key is present, and both rows
+  // still bear it.
+  void Renumber(Key key, uint32_t number);
 
   uint64_t resident_bytes() const;
 
@@ -59,7 +64,8 @@ class RowIndex {
   std::byte* Insert(uint64_t fingerprint, Key key);
   void MakeRoom(uint64_t fingerprint);
   bool MaySplit(const Part& part) const;
-  void Grow(Part& part);
+  void ShrinkIfSparse(Part& part);
+  void Rebuild(Part& part, uint32_t bucket_count);
   void Split(uint64_t fingerprint);
   // Calls `take(fingerprint, row number)` for every entry of `part`, rows prefetched.
   template <typename Take>

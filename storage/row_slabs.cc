@@ -48,27 +48,79 @@ RowSlabs::RowSlabs(size_t stride_bytes)
       slab_bytes_(RoundUp(stride_bytes << slab_shift_, kPageBytes)) {}
 
 RowSlabs::~RowSlabs() {
-  for (std::byte* slab : slabs_) munmap(slab, slab_bytes_);
+  for (const Slab& slab : slabs_) munmap(slab.memory, slab_bytes_);
 }
 
 uint32_t RowSlabs::Allocate() {
   if (free_count_ > 0) {
-    const uint32_t number = first_free_;
-    std::memcpy(&first_free_, Row(number), sizeof(first_free_));
-    --free_count_;
+    while (slabs_[lowest_with_free_].free_count == 0) ++lowest_with_free_;
+    const uint32_t number = slabs_[lowest_with_free_].first_free;
+    Unlink(number);
     return number;
   }
-  // The last number stays free: it can mean "none".
-  CHECK_LT(row_number_end_, std::numeric_limits<uint32_t>::max()) << "a table's rows on one shard";
+  // The last number stays free: it means "none".
+  CHECK_LT(row_number_end_, kNone) << "a table's rows on one shard";
   if (row_number_end_ == uint64_t{slabs_.size()} << slab_shift_) AddSlab();
   return row_number_end_++;
 }
 
 void RowSlabs::Free(uint32_t number) {
   CHECK_LT(number, row_number_end_);
-  std::memcpy(Row(number), &first_free_, sizeof(first_free_));
-  first_free_ = number;
+  const size_t at = number >> slab_shift_;
+  Slab& slab = slabs_[at];
+  SetCell(number, {slab.first_free, kNone});
+  if (slab.first_free != kNone) SetCell(slab.first_free, {CellAt(slab.first_free).next, number});
+  slab.first_free = number;
+  ++slab.free_count;
+  lowest_with_free_ = free_count_ == 0 ? at : std::min(lowest_with_free_, at);
   ++free_count_;
+}
+
+RowSlabs::FreeCell RowSlabs::CellAt(uint32_t number) const {
+  FreeCell cell;
+  std::memcpy(&cell, Row(number), sizeof(cell));
+  return cell;
+}
+
+void RowSlabs::SetCell(uint32_t number, FreeCell cell) {
+  std::memcpy(Row(number), &cell, sizeof(cell));
+}
+
+void RowSlabs::Unlink(uint32_t number) {
+  Slab& slab = slabs_[number >> slab_shift_];
+  const FreeCell cell = CellAt(number);
+  if (slab.first_free == number) {
+    slab.first_free = cell.next;
+  } else {
+    SetCell(cell.previous, {cell.next, CellAt(cell.previous).previous});
+    if (cell.next != kNone) SetCell(cell.next, {CellAt(cell.next).next, cell.previous});
+  }
+  --slab.free_count;
+  --free_count_;
+}
+
+void RowSlabs::PopFree() {
+  Unlink(row_number_end_ - 1);
+  --row_number_end_;
+}
+
+uint32_t RowSlabs::MoveLast() {
+  CHECK_GT(free_count_, 0u);
+  const uint32_t to = Allocate();
+  std::memcpy(Row(to), Row(--row_number_end_), stride_bytes_);
+  return to;
+}
+
+void RowSlabs::Trim() {
+  while (!slabs_.empty() && row_number_end_ <= (slabs_.size() - 1) << slab_shift_) {
+    munmap(slabs_.back().memory, slab_bytes_);
+    slabs_.pop_back();
+  }
+  if (slabs_.empty()) return;
+  const size_t begin = resident_bytes() - (slabs_.size() - 1) * slab_bytes_;
+  if (begin < slab_bytes_) {
+    madvise(slabs_.back().memory + begin, slab_bytes_ - begin, MADV_DONTNEED);
+  }
 }
 
 void RowSlabs::AddSlab() {
@@ -76,16 +128,18 @@ void RowSlabs::AddSlab() {
   std::byte* const slab = MapAligned(slab_bytes_);
   // Advice only: where it is refused, small pages do.
   madvise(slab, slab_bytes_, slabs_.empty() ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
-  slabs_.push_back(slab);
+  slabs_.push_back({slab, kNone, 0});
 }
 
-uint64_t RowSlabs::resident_bytes() const {
-  if (slabs_.empty()) return 0;
-  const uint64_t full = slabs_.size() - 1;
-  const uint64_t rows_in_last = row_number_end_ - (full << slab_shift_);
-  const size_t page_bytes = full == 0 ? kPageBytes : kHugePageBytes;
+uint64_t RowSlabs::BytesOf(uint32_t rows) const {
+  if (rows <= row_mask_) return rows * stride_bytes_;
+  const uint64_t full = (rows - 1) >> slab_shift_;
+  const uint64_t rows_in_last = rows - (full << slab_shift_);
+  const size_t unit = full == 0 ? 1 : kHugePageBytes;
   return full * slab_bytes_ +
-         std::min<uint64_t>(slab_bytes_, RoundUp(rows_in_last * stride_bytes_, page_bytes));
+         std::min<uint64_t>(slab_bytes_, RoundUp(rows_in_last * stride_bytes_, unit));
 }
+
+uint64_t RowSlabs::resident_bytes() const { return RoundUp(held_bytes(), kPageBytes); }
 
 }  // namespace rowhouse

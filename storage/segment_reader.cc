@@ -131,6 +131,8 @@ absl::StatusOr<SegmentStep> SegmentReader::ReadRecords(const BatchHeader& batch)
   SegmentStep step;
   step.kind = SegmentStep::Kind::kBatch;
   step.synced_lsn = batch.synced_lsn;
+  // All at once: the records are then verified in the very bytes that are handed out.
+  ASSIGN_OR_RETURN(step.bytes, window_.Share(offset_, batch.batch_bytes));
   for (uint64_t i = 0; i < batch.record_count; ++i) {
     ASSIGN_OR_RETURN(ReadRecord read, RecordAt(at, end));
     if (!read.what.empty()) return DamageAt(at, std::move(read.what));
@@ -148,9 +150,11 @@ absl::StatusOr<SegmentStep> SegmentReader::ReadRecords(const BatchHeader& batch)
 
 absl::StatusOr<SegmentReader::ReadRecord> SegmentReader::RecordAt(uint64_t offset, uint64_t end) {
   ReadRecord out;
-  ASSIGN_OR_RETURN(const auto head, window_.Peek(offset, sizeof(RecordHeader) + kPrefixBytesMax));
+  const uint64_t head_bytes =
+      std::min<uint64_t>(sizeof(RecordHeader) + kPrefixBytesMax, end - std::min(offset, end));
+  ASSIGN_OR_RETURN(const auto head, window_.Peek(offset, head_bytes));
   const auto header = HeaderFrom<RecordHeader>(head);
-  if (!header.has_value() || offset + sizeof(RecordHeader) > end) {
+  if (!header.has_value()) {
     out.what = "a record header is incomplete";
     return out;
   }

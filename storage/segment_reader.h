@@ -5,10 +5,9 @@
 //
 // Threading: one user at a time.
 // Errors: statuses are failed reads, a newer format, and LSNs that do not follow each other; what
-// may
-//   be a torn tail is a result, kDamage, for the caller to judge.
-// Cost: the records of one batch are in memory, in windows of the file of 4 MiB, which live as long
-//   as a record in them.
+//   may be a torn tail is a result, kDamage, for the caller to judge.
+// Cost: one batch is in memory, in a window of the file of 4 MiB or as large as the batch, which
+//   lives as long as a record in it.
 #pragma once
 
 #include <cstddef>
@@ -61,6 +60,7 @@ struct SegmentStep {
   Kind kind = Kind::kEnd;
   Lsn synced_lsn;                  // kBatch: as its header says
   std::vector<LogRecord> records;  // kBatch
+  SharedBytes bytes;               // kBatch: all of it, as it was verified
   uint64_t offset = 0;             // kDamage: where
   std::string what;                // kDamage: in words
 };
@@ -79,6 +79,8 @@ class SegmentReader {
   // kBatch (without records) where the header is whole; kEnd where nothing but zeros was written.
   absl::StatusOr<SegmentStep> ReadHeader(Lsn first_lsn);
   absl::StatusOr<SegmentStep> ReadBatch(Lsn next_lsn);
+  // To the end of a batch that was read before, in place of ReadHeader and of what lies between.
+  void SkipTo(uint64_t offset) { offset_ = offset; }
   absl::StatusOr<TailSurvey> SurveyTail(uint64_t offset, Lsn next_lsn);
 
   // End of what was read whole.

@@ -74,6 +74,12 @@ uint64_t TableRows::used_bytes() const {
   return row_count() * layout_.stride_bytes() + index_->resident_bytes();
 }
 
+uint64_t TableRows::held_bytes() const { return slabs_->held_bytes() + index_->resident_bytes(); }
+
+uint64_t TableRows::compact_bytes() const {
+  return slabs_->BytesOf(slabs_->row_count()) + index_->resident_bytes();
+}
+
 std::byte* TableRows::Insert(Key key) {
   std::byte* const row = index_->Insert(key);
   RowLayout::Header(row) = {key, Lsn(0), generation_, 0};
@@ -85,6 +91,25 @@ void TableRows::Erase(std::byte* row) {
   CHECK_EQ(header.flags & kRowDirty, 0u) << "key " << header.key;
   CHECK_EQ(index_->Erase(header.key), row);
   header.flags = kRowFree;
+}
+
+uint64_t TableRows::Compact(uint64_t bytes_wanted, uint64_t rows_max, bool move_dirty) {
+  const uint64_t held = slabs_->held_bytes();
+  const uint64_t held_wanted = held - std::min(held, bytes_wanted);
+  uint64_t looked = 0;
+  for (; looked < rows_max && slabs_->free_count() > 0 && slabs_->held_bytes() > held_wanted;
+       ++looked) {
+    const RowHeader& last = RowLayout::Header(slabs_->Row(slabs_->row_number_end() - 1));
+    if ((last.flags & kRowFree) != 0) {
+      slabs_->PopFree();
+    } else if ((last.flags & kRowDirty) != 0 && !move_dirty) {
+      break;
+    } else {
+      index_->Renumber(last.key, slabs_->MoveLast());
+    }
+  }
+  if (looked > 0) slabs_->Trim();
+  return looked;
 }
 
 // No initial values: every byte of a new row is written here.

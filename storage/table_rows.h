@@ -4,7 +4,7 @@
 //   table.Find(keys, rows);            // absent keys give nullptr; nothing is written
 //   table.FindOrCreate(keys, rows);    // absent keys become rows with their initial values
 //
-// Row pointers stay valid until the row is erased: slabs never move.
+// Row pointers stay valid until the row is erased, or Compact moves it: slabs never move.
 //
 // Threading: one shard, one thread.
 // Cost: two passes over the keys with software prefetch; no insertion moves more than one part of
@@ -43,6 +43,10 @@ class TableRows {
   uint64_t resident_bytes() const;
   // The same without the rows that are free: what is in use.
   uint64_t used_bytes() const;
+  // What slabs and index take: as it is, and as it would be after Compact. In between lie the rows
+  // that are free.
+  uint64_t held_bytes() const;
+  uint64_t compact_bytes() const;
 
   // rows: [n], one per key. Keys may repeat in Find.
   void Find(std::span<const Key> keys, std::span<std::byte*> rows) const;
@@ -53,6 +57,10 @@ class TableRows {
   std::byte* Insert(Key key);
   // The row's memory is used again for a later one. `row`: as found; not dirty.
   void Erase(std::byte* row);
+  // Moves rows from the end into free ones and gives memory back to the system: `bytes_wanted`, or
+  // what looking at `rows_max` rows gives. Without `move_dirty` it ends at a dirty row.
+  // Returns how many rows it has looked at.
+  uint64_t Compact(uint64_t bytes_wanted, uint64_t rows_max, bool move_dirty);
 
   // Rows with kRowDirty, as told by those who set and clear it.
   uint64_t dirty_rows() const { return dirty_rows_; }

@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -69,6 +70,32 @@ absl::Status AcceptAs(std::span<const std::byte> body) {
   return DecodeControl<Answer>(body).status();
 }
 
+// What a shard has refused for good it has not applied, of what it has not answered nobody knows.
+bool IsUndone(const absl::Status& result) {
+  const RefusalReason reason = ReasonOf(result);
+  return reason != RefusalReason::kNone && reason != RefusalReason::kDeadline &&
+         reason != RefusalReason::kMalformed;
+}
+
+// Whether some shards may have applied their part of the step and others not.
+bool MayBeHalfDone(const Call& push) {
+  if (push.error.ok()) return false;
+  const size_t parts = push.requests.size();
+  const auto undone = static_cast<size_t>(
+      std::count_if(push.requests.begin(), push.requests.end(),
+                    [](const Request& request) { return IsUndone(request.result); }));
+  return parts > 1 && undone < parts;
+}
+
+absl::Status HalfStepError(const Call& push) {
+  return absl::FailedPreconditionError(
+      StrCat("this client pushes no more, because a step of it may be half done: the ", push.what,
+             " did not end well on all ", push.requests.size(), " shards (",
+             std::string(push.error.message()),
+             "); checkpoints name such a step; connect a new client, with the same id to go on "
+             "under a new incarnation"));
+}
+
 class ShardedClient : public Client {
  public:
   ShardedClient(const ClientOptions& options, std::unique_ptr<ClientLoop> loop)
@@ -86,8 +113,8 @@ class ShardedClient : public Client {
   std::future<absl::Status> Pull(Step step, std::vector<PullPart> parts) override;
   std::future<absl::Status> Push(Step step, std::vector<PushPart> parts) override;
   absl::StatusOr<std::vector<StatsAnswer>> Stats() override;
-  absl::StatusOr<std::vector<ControlBody>> AskAllShards(std::string what, Op op,
-                                                        ControlBody message) override;
+  void AskAllShards(std::string what, Op op, ControlBody message,
+                    std::function<void(ControlAnswers)> done) override;
   uint32_t shard_count() const override { return slots_.shard_count(); }
   ClientId id() const override { return options_.client; }
   Timeline timeline() const override { return loop_->cluster().timeline; }
@@ -98,14 +125,19 @@ class ShardedClient : public Client {
   template <typename Answer, typename Message>
   absl::StatusOr<std::vector<Answer>> AskAll(std::string what, Op op, const Message& message);
   std::future<absl::Status> Send(std::shared_ptr<Call> call, bool is_push);
+  void Send(std::shared_ptr<Call> call, bool is_push, std::function<void(absl::Status)> done);
   // REQUIRES: order_mutex_ held.
   void Number(Call* call, bool is_push);
   PushIdentity BeginPush();
-  void EndPush(const PushIdentity& push);
+  // `call`: all its requests are done.
+  void EndPush(const PushIdentity& push, const Call& call);
+  // Why this client pushes no more, if that is so.
+  absl::Status half_step() const;
 
   // --- What the client says of its own accord, in calls that nobody waits for or counts.
   template <typename Message>
   std::shared_ptr<Call> CallToAll(std::string what, Op op, const Message& message) const;
+  std::shared_ptr<Call> LeaveCall() const;
   void SubmitUncounted(std::shared_ptr<Call> call);
   // On the loop's thread:
   void Learn(Mark mark);
@@ -129,9 +161,10 @@ class ShardedClient : public Client {
   std::mutex order_mutex_;
   uint64_t last_request_id_ = 0;
   // Taken inside order_mutex_, and alone by the loop when a push ends or a mark is told.
-  std::mutex window_mutex_;
+  mutable std::mutex window_mutex_;
   PushWindow window_;
   MarkBook marks_;
+  absl::Status half_step_;
 
   std::vector<char> renewing_;  // [shard_count]: a renewal is under way; the loop's thread
 
@@ -173,6 +206,9 @@ std::future<absl::Status> ShardedClient::Push(Step step, std::vector<PushPart> p
         "push: this client is read-only; connect one without read_only to push"));
   }
   if (absl::Status status = CheckParts(parts, Namer()); !status.ok()) return Ready(status);
+  if (shard_count() > 1) {  // a single shard refuses all of it, or nothing
+    if (absl::Status status = CheckGradients(parts, Namer()); !status.ok()) return Ready(status);
+  }
   auto requests = PlanPush(step, std::move(parts), slots_, loop_->cluster().limits);
   if (!requests.ok()) return Ready(requests.status());
   auto call = std::make_shared<Call>();
@@ -182,18 +218,27 @@ std::future<absl::Status> ShardedClient::Push(Step step, std::vector<PushPart> p
 }
 
 std::future<absl::Status> ShardedClient::Send(std::shared_ptr<Call> call, bool is_push) {
-  if (call->requests.empty()) return Ready(absl::OkStatus());
   auto promise = std::make_shared<std::promise<absl::Status>>();
   std::future<absl::Status> future = promise->get_future();
+  Send(std::move(call), is_push,
+       [promise](absl::Status status) { promise->set_value(Detached(status)); });
+  return future;
+}
+
+void ShardedClient::Send(std::shared_ptr<Call> call, bool is_push,
+                         std::function<void(absl::Status)> done) {
+  if (call->requests.empty()) return done(absl::OkStatus());
   in_flight_.Acquire();
-  call->done = [this, promise](absl::Status status) {
+  call->done = [this, done = std::move(done)](absl::Status status) {
     in_flight_.Release();
-    promise->set_value(Detached(status));
+    done(std::move(status));
   };
   const std::lock_guard lock(order_mutex_);
+  if (is_push) {
+    if (absl::Status status = half_step(); !status.ok()) return call->done(std::move(status));
+  }
   Number(call.get(), is_push);
   loop_->Submit(std::move(call));
-  return future;
 }
 
 void ShardedClient::Number(Call* call, bool is_push) {
@@ -202,8 +247,8 @@ void ShardedClient::Number(Call* call, bool is_push) {
       std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.request_timeout_ms);
   if (is_push) {
     const PushIdentity identity = BeginPush();
-    call->done = [this, identity, done = std::move(call->done)](auto status) {
-      EndPush(identity);
+    call->done = [this, identity, call, done = std::move(call->done)](auto status) {
+      EndPush(identity, *call);
       done(std::move(status));
     };
     for (Request& request : call->requests) StampPush(identity, &request);
@@ -225,13 +270,32 @@ PushIdentity ShardedClient::BeginPush() {
   return push;
 }
 
-void ShardedClient::EndPush(const PushIdentity& push) {
+// A step that is not whole ends this client's part in checkpoints, as the death of its process
+// would: its number and its mark stay open, and it leaves. So the shards tell what they have of the
+// step, and a checkpoint's manifest names it.
+void ShardedClient::EndPush(const PushIdentity& push, const Call& call) {
+  const bool half = MayBeHalfDone(call);
+  bool leaves = false;
   {
     const std::lock_guard lock(window_mutex_);
-    window_.Finish(push.sequence);
-    marks_.EndPush(push.mark);
+    if (half) {
+      leaves = half_step_.ok();
+      if (leaves) half_step_ = HalfStepError(call);
+    } else {
+      window_.Finish(push.sequence);
+      marks_.EndPush(push.mark);
+    }
+  }
+  if (leaves) {
+    LOG(ERROR) << half_step().message();
+    SubmitUncounted(LeaveCall());
   }
   CloseMarks();
+}
+
+absl::Status ShardedClient::half_step() const {
+  const std::lock_guard lock(window_mutex_);
+  return half_step_;
 }
 
 void ShardedClient::Learn(Mark mark) {
@@ -247,6 +311,7 @@ void ShardedClient::CloseMarks() {
   std::optional<Mark> mark;
   {
     const std::lock_guard lock(window_mutex_);
+    if (!half_step_.ok()) return;
     mark = marks_.TakeClosable();
   }
   if (!mark.has_value()) return;
@@ -261,7 +326,8 @@ void ShardedClient::CloseMarks() {
 }
 
 void ShardedClient::Renew() {
-  CloseMarks();  // what failed before
+  if (!half_step().ok()) return;  // it has left
+  CloseMarks();                   // what failed before
   // Shard by shard: one that does not answer must not make the client look dead to the others.
   for (uint32_t i = 0; i < shard_count(); ++i) {
     if (renewing_[i] != 0) continue;
@@ -280,11 +346,17 @@ void ShardedClient::Leave() {
   if (options_.read_only || options_.leave_timeout_ms == 0) return;
   auto left = std::make_shared<std::promise<void>>();
   std::future<void> future = left->get_future();
-  auto call =
-      CallToAll("leave", Op::kLeaveClient, LeaveClient{options_.client, loop_->incarnation()});
+  auto call = LeaveCall();
   call->done = [left](const absl::Status&) { left->set_value(); };
   SubmitUncounted(std::move(call));
   future.wait_for(std::chrono::milliseconds(options_.leave_timeout_ms));
+}
+
+std::shared_ptr<Call> ShardedClient::LeaveCall() const {
+  auto call =
+      CallToAll("leave", Op::kLeaveClient, LeaveClient{options_.client, loop_->incarnation()});
+  call->done = [](const absl::Status&) {};
+  return call;
 }
 
 template <typename Message>
@@ -305,8 +377,8 @@ void ShardedClient::SubmitUncounted(std::shared_ptr<Call> call) {
   loop_->Submit(std::move(call));
 }
 
-absl::StatusOr<std::vector<ControlBody>> ShardedClient::AskAllShards(std::string what, Op op,
-                                                                     ControlBody message) {
+void ShardedClient::AskAllShards(std::string what, Op op, ControlBody message,
+                                 std::function<void(ControlAnswers)> done) {
   auto answers = std::make_shared<std::vector<ControlBody>>(shard_count());
   auto call = std::make_shared<Call>();
   call->what = std::move(what);
@@ -320,8 +392,9 @@ absl::StatusOr<std::vector<ControlBody>> ShardedClient::AskAllShards(std::string
       return absl::OkStatus();
     };
   }
-  RETURN_IF_ERROR(Send(std::move(call), false).get());
-  return *std::move(answers);
+  Send(std::move(call), false, [answers, done = std::move(done)](const absl::Status& status) {
+    status.ok() ? done(std::move(*answers)) : done(Detached(status));
+  });
 }
 
 template <typename Answer, typename Message>

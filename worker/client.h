@@ -102,16 +102,21 @@ class Client {
 
   // At most one part per table. `step`: the step that the pull is for.
   virtual std::future<absl::Status> Pull(Step step, std::vector<PullPart> parts) = 0;
-  // One optimizer step's gradients, over all tables and shards. `step` counts from 1.
+  // One optimizer step's gradients, over all tables and shards. `step` counts from 1. Where a push
+  // over several shards fails and some may have applied their part, the client leaves: later pushes
+  // fail, and a client that connects anew goes on (its checkpoints name the step that is half
+  // done).
   virtual std::future<absl::Status> Push(Step step, std::vector<PushPart> parts) = 0;
 
   // Counters of every shard, one StatsAnswer each, by shard id. Blocks.
   virtual absl::StatusOr<std::vector<StatsAnswer>> Stats() = 0;
 
-  // Sends one control message to every shard; the answers' bodies by shard id. Blocks. The errors
-  // name the shard. For the drivers of checkpoints: worker/checkpoint/checkpoint_driver.h.
-  virtual absl::StatusOr<std::vector<ControlBody>> AskAllShards(std::string what, Op op,
-                                                                ControlBody message) = 0;
+  // Sends one control message to every shard; the answers' bodies by shard id. The errors name the
+  // shard. `done` is called once, on the client's own thread: must be quick. For the drivers of
+  // checkpoints: worker/checkpoint/checkpoint_driver.h.
+  using ControlAnswers = absl::StatusOr<std::vector<ControlBody>>;
+  virtual void AskAllShards(std::string what, Op op, ControlBody message,
+                            std::function<void(ControlAnswers)> done) = 0;
 
   virtual uint32_t shard_count() const = 0;
   virtual ClientId id() const = 0;

@@ -38,7 +38,7 @@ std::string DoneEvent(uint32_t rank, const TrainingProgress& progress, double tr
                    {"loss", progress.loss}});
 }
 
-std::string CheckpointEvent(uint32_t rank, const CheckpointOutcome& outcome) {
+std::string CheckpointEvent(uint32_t rank, const TrainingCheckpointOutcome& outcome) {
   json::object event{{"event", "checkpoint"}, {"rank", rank}};
   if (outcome.manifest.ok()) {
     event["checkpoint"] = outcome.manifest->mark.value();

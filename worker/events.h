@@ -26,7 +26,7 @@ std::string DoneEvent(uint32_t rank, const TrainingProgress& progress, double tr
 
 // {"event":"checkpoint","rank":0,"checkpoint":7,"bytes":1000,"seconds":0.5}, or instead of
 // checkpoint and bytes: "error":"..."
-std::string CheckpointEvent(uint32_t rank, const CheckpointOutcome& outcome);
+std::string CheckpointEvent(uint32_t rank, const TrainingCheckpointOutcome& outcome);
 
 // {"rmse":0.9,"rmse_global_mean":1.1,"rmse_bias_only":0.94,"test_examples":20000}
 std::string EvaluationJson(double rmse, const BaselineRmse& baselines, uint64_t test_examples);

@@ -47,10 +47,10 @@ Settings MakeRestoreSettings(RestoreFlags* flags) {
                    "Which of the new cluster's servers this is, from 0");
   settings.Integer("server_count", &restore.server_count, {1, kShardCountMax}, "servers",
                    "Servers of the new cluster; restore once for each");
-  settings.Text("timeline", &flags->timeline, "HEX",
-                "Names the restored history, the same for all servers; by default a hash of the "
-                "checkpoint and the number of shards. Give one of your own when you restore a "
-                "checkpoint a second time");
+  settings.Text(
+      "timeline", &flags->timeline, "HEX",
+      "Names the restored history: the same for all servers of the new cluster, another one "
+      "for every restore. With one server it is drawn at random; with more, give one");
   settings.Integer("memory_bytes_max", &restore.memory_bytes_max, {64ull << 20, 1ull << 50},
                    "bytes", "Memory for rows while a shard of the checkpoint is recovered");
   settings.Switch("json", &flags->json, "Print the summary as JSON");
@@ -67,7 +67,8 @@ Program RestoreProgram() {
       {{"restore", "Make a data directory from a checkpoint"}},
       {"rowhouse-ps restore --dir /mnt/checkpoints --data-dir /var/lib/rowhouse --shards 4",
        "rowhouse-ps restore --checkpoint /mnt/checkpoints/checkpoint-00000007.json \\\n"
-       "      --data-dir data --server-index 1 --server-count 2 --shards 1 --json"}};
+       "      --data-dir data --server-index 1 --server-count 2 --shards 1 \\\n"
+       "      --timeline 5c0e9d31a7f24b68 --json"}};
 }
 
 absl::StatusOr<Mark> NewestIn(const std::string& directory) {
@@ -198,7 +199,10 @@ int RunRestore(int argc, const char* const* argv) {
     restored =
         RestoreCheckpoint(flags.restore, [&line](const auto& progress) { line.Update(progress); });
   }
-  if (!restored.ok()) return FailCommand(restored.status(), kExitFailed);
+  if (!restored.ok()) {
+    const bool bad_flags = absl::IsInvalidArgument(restored.status());
+    return FailCommand(restored.status(), bad_flags ? kExitBadUsage : kExitFailed);
+  }
   flags.json ? PrintJson(*restored) : PrintText(*restored);
   return kExitDone;
 }

@@ -86,6 +86,8 @@ int RunServe(int argc, const char* const* argv) {
   }
   const absl::Status applied = ApplyClusterFile(settings, &options);
   if (!applied.ok()) return FailCommand(applied, kExitBadUsage);
+  const absl::Status budget = CheckMemoryBudget(options.server);
+  if (!budget.ok()) return FailCommand(budget, kExitBadUsage);
   return Serve(options);
 }
 

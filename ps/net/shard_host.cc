@@ -145,6 +145,11 @@ void ShardHost::RunLog(LogJob job) {
     LogOutcome outcome = RunLogJob(job, storage_.log.get());
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       NoteFailure(outcome.status, "push log");
+      if (!outcome.trim.ok()) {
+        LOG_EVERY_N(WARNING, 25) << "shard " << identity_.shard << ": the push log cannot be "
+                                 << "trimmed, trying again every " << context_->options.retry_ms
+                                 << " ms: " << outcome.trim.message();
+      }
       Handle(EventKind::kLogDone, [&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
     });
   });
@@ -156,7 +161,7 @@ void ShardHost::RunFile(FileJob job) {
     const uint64_t memory_bytes = storage_.disk->memory_bytes();
     asio::post(loop_, [this, memory_bytes, status = std::move(status)] {
       NoteFailure(status, "rows");
-      shard_->NoteDiskMemory(memory_bytes);
+      NoteDiskMemory(memory_bytes);
       Handle(EventKind::kFileDone, [&](Effects* effects) { shard_->OnFileDone(status, effects); });
     });
   });
@@ -167,7 +172,7 @@ void ShardHost::RunRead(ReadJob job) {
     ReadOutcome outcome = RunReadJob(job, storage_.disk.get());
     const uint64_t memory_bytes = storage_.disk->memory_bytes();
     asio::post(loop_, [this, memory_bytes, outcome = std::move(outcome)] {
-      shard_->NoteDiskMemory(memory_bytes);
+      NoteDiskMemory(memory_bytes);
       Handle(EventKind::kRowsRead, [&](Effects* effects) { shard_->OnRowsRead(outcome, effects); });
     });
   });
@@ -175,7 +180,8 @@ void ShardHost::RunRead(ReadJob job) {
 
 void ShardHost::RunCheckpoint(CheckpointJob job) {
   asio::post(context_->checkpoint_pool, [this, job = std::move(job)] {
-    CheckpointOutcome outcome = RunCheckpointJob(job, storage_.disk.get(), *storage_.files);
+    CheckpointOutcome outcome =
+        RunCheckpointJob(job, storage_.disk.get(), *storage_.files, &storage_.checksums);
     asio::post(loop_, [this, outcome = std::move(outcome)] {
       if (!outcome.status.ok()) {
         LOG(ERROR) << "shard " << identity_.shard << ": checkpoint: " << outcome.status.message();
@@ -184,6 +190,18 @@ void ShardHost::RunCheckpoint(CheckpointJob job) {
              [&](Effects* effects) { shard_->OnCheckpointDone(outcome, effects); });
     });
   });
+}
+
+void ShardHost::NoteDiskMemory(uint64_t bytes) {
+  shard_->NoteDiskMemory(bytes);
+  const uint64_t budget = context_->options.limits.memory_bytes_max;
+  if (budget == 0 || bytes <= budget / 2) return;
+  LOG_FIRST_N(WARNING, 1) << "shard " << identity_.shard
+                          << ": indexes and filters of the rows on disk take " << bytes
+                          << " bytes, more than half of the shard's part of the memory budget, "
+                          << budget
+                          << "; rows keep half of it, so the server needs more memory than "
+                          << "--memory-bytes-max says: give it more, or more servers";
 }
 
 void ShardHost::NoteFailure(const absl::Status& status, const char* what) {

@@ -62,6 +62,7 @@ class ShardHost {
   void ResumeSessions();
   void Finish();
   void GiveUp();
+  void NoteDiskMemory(uint64_t bytes);
   void NoteFailure(const absl::Status& status, const char* what);
   template <typename Event>
   void Handle(EventKind kind, Event event);

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "common/table_spec.h"
 #include "common/text.h"
 #include "tests/bench/machine.h"
 
@@ -15,6 +16,24 @@ CpuSplit SplitCpus(bool pin) {
   if (!pin || cpus.size() < 2) return {};
   const auto middle = cpus.begin() + static_cast<std::ptrdiff_t>(cpus.size() / 2);
   return {{cpus.begin(), middle}, {middle, cpus.end()}};
+}
+
+Settings TableBenchSettings(TableBenchOptions* options) {
+  Settings settings;
+  settings.Section("bench", "What to measure");
+  settings.Integer("rounds", &options->rounds, {1, 1000}, "rounds", "Rounds of every kind");
+  settings.Number("seconds", &options->seconds, {0.01, 3600}, "s",
+                  "Length of a round, where nothing else ends it");
+  settings.Integer("rows", &options->rows, {1, 1ull << 32}, "rows", "Rows of the table");
+  settings.Integer("dim", &options->dim, {1, kDimMax}, "floats", "Length of a row");
+  settings.Integer("batch_rows", &options->batch_rows, {1, 1 << 20}, "rows",
+                   "Keys named or drawn for a request");
+  settings.Switch("pin", &options->pin,
+                  "Give the server the first half of the processors and the client the rest");
+  settings.Text("server", &options->server, "FILE",
+                "The rowhouse-ps to measure; by default the one beside this program");
+  settings.Text("json", &options->json_file, "FILE", "Write the results as JSON too");
+  return settings;
 }
 
 std::string ProgramBeside(const std::string& name) {

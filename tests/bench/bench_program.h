@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/json/fwd.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,6 +23,19 @@ struct CpuSplit {
 // loopback TCP to a third, so nobody is left to the scheduler's mood. Empty lists where `pin` is
 // false or there is just one.
 CpuSplit SplitCpus(bool pin);
+
+// Of a bench that measures a server with one table.
+struct TableBenchOptions {
+  uint32_t rounds = 3;
+  double seconds = 10;
+  uint64_t rows = 1000000;
+  uint32_t dim = 64;
+  uint32_t batch_rows = 4096;
+  bool pin = true;
+  std::string server;
+  std::string json_file;
+};
+Settings TableBenchSettings(TableBenchOptions* options);
 
 // A program in the folder of this one.
 std::string ProgramBeside(const std::string& name);

@@ -27,40 +27,25 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct CheckpointOptions {
-  uint32_t rounds = 3;
-  double seconds = 10;
-  uint64_t rows = 2000000;
-  uint32_t dim = 64;
-  uint32_t batch_rows = 1024;
+// seconds: of a round without a checkpoint.
+struct CheckpointOptions : TableBenchOptions {
+  CheckpointOptions() {
+    rows = 2000000;
+    batch_rows = 1024;
+  }
   uint32_t shards = 1;
   uint32_t in_flight = 2;
-  bool pin = true;
-  std::string server;
   std::string rowhousectl;
-  std::string json_file;
 };
 
 Settings MakeSettings(CheckpointOptions* options) {
-  Settings settings;
-  settings.Section("bench", "What to measure");
-  settings.Integer("rounds", &options->rounds, {1, 1000}, "rounds", "Rounds of both kinds");
-  settings.Number("seconds", &options->seconds, {0.01, 3600}, "s",
-                  "Length of a round without a checkpoint");
-  settings.Integer("rows", &options->rows, {1, 1ull << 32}, "rows", "Rows of the table");
-  settings.Integer("dim", &options->dim, {1, kDimMax}, "floats", "Length of a row");
-  settings.Integer("batch_rows", &options->batch_rows, {1, 1 << 20}, "rows", "Rows in a request");
+  Settings settings = TableBenchSettings(options);
   settings.Integer("shards", &options->shards, {1, 64}, "shards", "Shards of the server");
   settings.Integer("in_flight", &options->in_flight, {1, 64}, "requests",
                    "Pulls and pushes, in turn, that are open at a time");
-  settings.Switch("pin", &options->pin,
-                  "Give the server the first half of the processors and the client the rest");
-  settings.Text("server", &options->server, "FILE",
-                "The rowhouse-ps to measure; by default the one beside this program");
   settings.Text(
       "rowhousectl", &options->rowhousectl, "FILE",
       "The rowhousectl that makes the checkpoints; by default the one beside this program");
-  settings.Text("json", &options->json_file, "FILE", "Write the results as JSON too");
   return settings;
 }
 

@@ -35,43 +35,28 @@ constexpr uint32_t kInFlight = 4;
 // Of the table: all of it with room to spare, then parts.
 constexpr double kBudgets[] = {1.5, 0.5, 0.25, 0.1};
 
-struct TierOptions {
-  uint32_t rounds = 5;
-  double seconds = 2;
+// batch_rows: keys drawn for a request.
+struct TierOptions : TableBenchOptions {
+  TierOptions() {
+    rounds = 5;
+    seconds = 2;
+  }
   double warm_up_seconds = 10;
-  uint64_t rows = 1000000;
-  uint32_t dim = 64;
-  uint32_t batch_rows = 4096;
   double exponent = 1.05;
   double budget = 0;
   uint32_t batches = 8192;
-  bool pin = true;
-  std::string server;
-  std::string json_file;
 };
 
 Settings MakeSettings(TierOptions* options) {
-  Settings settings;
-  settings.Section("bench", "What to measure");
-  settings.Integer("rounds", &options->rounds, {1, 1000}, "rounds", "Rounds of every kind");
-  settings.Number("seconds", &options->seconds, {0.01, 3600}, "s", "Length of one round");
+  Settings settings = TableBenchSettings(options);
   settings.Number("warm_up_seconds", &options->warm_up_seconds, {0.01, 3600}, "s",
                   "Requests before the first round of each budget");
-  settings.Integer("rows", &options->rows, {1, 1ull << 32}, "rows", "Rows of the table");
-  settings.Integer("dim", &options->dim, {1, kDimMax}, "floats", "Length of a row");
-  settings.Integer("batch_rows", &options->batch_rows, {1, 1 << 20}, "rows",
-                   "Keys drawn for a request");
   settings.Integer("batches", &options->batches, {1, 1 << 20}, "requests",
                    "Drawn beforehand and used in turn: enough that they do not come again within a "
                    "round, or all that they name might fit into memory");
   settings.Number("exponent", &options->exponent, {0, 10}, "s", "Of Zipf's law");
   settings.Number("budget", &options->budget, {0, 100}, "part",
                   "The only budget to measure, as a part of the table; 0: all of them");
-  settings.Switch("pin", &options->pin,
-                  "Give the server the first half of the processors and the client the rest");
-  settings.Text("server", &options->server, "FILE",
-                "The rowhouse-ps to measure; by default the one beside this program");
-  settings.Text("json", &options->json_file, "FILE", "Write the results as JSON too");
   return settings;
 }
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import secrets
 import signal
+import socket
 from pathlib import Path
 
 from support import BIN_DIR, EndToEnd, main, wait_for
@@ -113,11 +115,12 @@ class Checkpoints(EndToEnd):
         """New data directories for `count` servers from the newest checkpoint, or `number`."""
         folder.mkdir()
         chosen = ("--checkpoint", number) if number else ()
+        timeline = ("--timeline", secrets.token_hex(8)) if count > 1 else ()
         for index in range(count):
             self.ctl(
                 *("checkpoint", "restore", "--dir", self.directory, *chosen),
                 *("--data-dir", folder / f"server-{index}", "--shards", SHARDS_PER_SERVER),
-                *("--server-index", index, "--server-count", count),
+                *("--server-index", index, "--server-count", count, *timeline),
             )
         return Cluster(self, folder, count)
 
@@ -199,6 +202,38 @@ class Checkpoints(EndToEnd):
         self.assertIn("subcommand", self.ctl(code=2))
         flags = ("--servers", "127.0.0.1:1", "--dir", self.directory, "--connect-timeout-ms", 200)
         self.assertIn("127.0.0.1:1", self.ctl("checkpoint", "create", *flags, code=1))
+        verify = ("checkpoint", "verify", "--dir", self.folder)
+        self.assertIn("no checkpoint", self.ctl(*verify, "--all", code=1))
+        self.assertIn("checkpoint 7", self.ctl(*verify, "--checkpoint", 7, code=1))
+        self.ctl(*verify, "--all", "--checkpoint", 7, code=2)
+        # Nothing was found to be damaged, and nothing to be whole.
+        self.assertIn("cannot run", self.ctl("verify", "--rowhouse-ps", missing, code=2))
+        self.assertIn("cannot list", self.ctl("verify", "--data-dir", missing, code=2))
+
+    def test_is_cancelled_while_a_worker_stands_still(self):
+        cluster = Cluster(self, self.folder / "a", 2)
+        job = self.train(cluster, "--epochs", 1000)
+        wait_for(lambda: self.events(job, "epoch_end"), "an epoch")
+        job.send_signal(signal.SIGSTOP)
+        flags = ("--servers", cluster.servers, "--dir", self.directory, "--leave-after-ms", 0)
+        create = self.start([BIN_DIR / "rowhousectl", "checkpoint", "create", *flags])
+        wait_for(lambda: (self.directory / "LOCK").exists(), "the beginning")
+        create.send_signal(signal.SIGINT)
+        code, output = self.finish(create, 20)
+        self.assertEqual(code, 1, output)
+        self.assertIn("cancelled", output)
+        job.send_signal(signal.SIGCONT)
+        self.assertEqual(self.ctl_json("checkpoint", "create", *flags)["left"], [])
+        cluster.stop()
+
+    def test_a_signal_ends_it_while_there_is_no_connection(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            flags = ("--servers", f"127.0.0.1:{silent.getsockname()[1]}", "--dir", self.directory)
+            create = self.start([BIN_DIR / "rowhousectl", "checkpoint", "create", *flags])
+            peer, _ = silent.accept()
+            create.send_signal(signal.SIGINT)
+            self.assertEqual(create.wait(5), -signal.SIGINT)
+            peer.close()
 
     # --- a training job
 

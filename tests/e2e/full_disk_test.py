@@ -12,10 +12,9 @@ SERVER_FLAGS = [
     *("--archive", "--segment-bytes", MIB, "--flush-log-bytes", 4 * MIB, "--retry-ms", 20),
     *("--flush-file-rows", 2048, "--stop-timeout-ms", 2000),
 ]
-LOAD_FLAGS = [
-    *("--in-flight", 8, "--rows", 64, "--keys", 20000, "--go-on"),
-    *("--pushes-per-second", 200, "--request-timeout-ms", 1500),
-]
+LOAD_FLAGS = ["--in-flight", 8, "--rows", 64, "--keys", 20000]
+PATIENT = ["--pushes-per-second", 200, "--request-timeout-ms", 600_000]
+IMPATIENT = ["--pushes-per-second", 20, "--request-timeout-ms", 1500]
 NO_SPACE = "No space left on device"
 
 
@@ -25,20 +24,36 @@ class FullDisk(EndToEnd):
         self.disk = SmallDisk(self.folder / "disk", DISK_MIB)
         self.addCleanup(self.disk.unmount)
 
-    def fleet(self):
-        """One server of two shards on the small disk; its clients' journals lie elsewhere."""
+    def loaded_fleet(self):
+        """One server of two shards on the small disk, under load; its clients' journals lie elsewhere.
+
+        The first client outlives everything; the second one ends with the first push that fails.
+        """
         fleet = Fleet(
             self.folder / "work",
             seed=5,
             servers=1,
             shards=2,
-            loaders=1,
+            loaders=2,
             server_flags=SERVER_FLAGS,
             load_flags=LOAD_FLAGS,
             data_folder=self.disk.path,
         )
         self.addCleanup(fleet.__exit__)
-        return fleet
+        fleet.start_servers()
+        fleet.loaders[0].start(*PATIENT)
+        fleet.loaders[0].wait_progress()
+        return fleet, fleet.servers[0], fleet.loaders[0]
+
+    def finish_and_judge(self, fleet):
+        """All of it goes on, ends in order, and the oracle finds nothing amiss."""
+        loader = fleet.loaders[0]
+        loader.wait_progress()
+        loader.stop()
+        fleet.servers[0].stop()
+        report = fleet.judge()
+        self.assertEqual(report["error_count"], 0, report["errors"])
+        return report
 
     def pulls_work(self, fleet):
         """A client that begins only now and pulls from every shard."""
@@ -51,43 +66,33 @@ class FullDisk(EndToEnd):
         )
         return done.returncode == 0 or done.stderr
 
-    def wait_refused(self, loader, calls=3):
-        """Until so many pushes failed for want of space."""
-        seen = len(self.refusals(loader))
-        wait_for(lambda: len(self.refusals(loader)) >= seen + calls, "refused pushes", 20)
-
-    @staticmethod
-    def refusals(loader):
-        lines = loader.log_path.read_text().splitlines()
-        return [line for line in lines if line.startswith("push failed") and NO_SPACE in line]
+    def fill_until_refused(self, fleet, bytes_left=0):
+        """Until a push failed for want of space; what its client was told."""
+        impatient = fleet.loaders[1]
+        impatient.start(*IMPATIENT)
+        impatient.wait_progress()
+        self.disk.fill(bytes_left)
+        wait_for(lambda: not impatient.running, "a refused push", 60)
+        told = impatient.log_tail()
+        self.assertIn(NO_SPACE, told)
+        return told
 
     def test_pushes_wait_and_pulls_go_on_until_there_is_space(self):
-        fleet = self.fleet()
-        server, loader = fleet.servers[0], fleet.loaders[0]
-        fleet.start()
-        loader.wait_progress()
+        fleet, server, loader = self.loaded_fleet()
         for bytes_left in (0, 3 * MIB, 100_000):
-            self.disk.fill(bytes_left)
-            self.wait_refused(loader)
+            told = self.fill_until_refused(fleet, bytes_left)
+            self.assertIn("retry", told)
             self.assertIs(self.pulls_work(fleet), True)
             self.assertTrue(server.running, server.log_tail())
             self.disk.free()
             loader.wait_progress()
             loader.wait_progress()
-        loader.stop()
-        self.assertIn("retry", self.refusals(loader)[0])  # retryable, and says so
-        server.stop()
-        report = fleet.judge()
-        self.assertEqual(report["error_count"], 0, report["errors"])
+        report = self.finish_and_judge(fleet)
         self.assertGreater(report["parts_acknowledged"], 100)
 
     def test_kill_and_restart_on_a_full_disk(self):
-        fleet = self.fleet()
-        server, loader = fleet.servers[0], fleet.loaders[0]
-        fleet.start()
-        loader.wait_progress()
-        self.disk.fill()
-        self.wait_refused(loader)
+        fleet, server, loader = self.loaded_fleet()
+        self.fill_until_refused(fleet)
         server.kill()
         server.start()
         wait_for(lambda: server.ready_file.exists() or not server.running, "a start or an error", 60)
@@ -99,19 +104,11 @@ class FullDisk(EndToEnd):
         if not server.running:
             server.start()
             server.wait_ready()
-        loader.wait_progress()
-        loader.stop()
-        server.stop()
-        report = fleet.judge()
-        self.assertEqual(report["error_count"], 0, report["errors"])
+        self.finish_and_judge(fleet)
 
     def test_a_stop_on_a_full_disk_says_so_and_loses_nothing(self):
-        fleet = self.fleet()
-        server, loader = fleet.servers[0], fleet.loaders[0]
-        fleet.start()
-        loader.wait_progress()
-        self.disk.fill()
-        self.wait_refused(loader)
+        fleet, server, loader = self.loaded_fleet()
+        self.fill_until_refused(fleet)
         server.child.terminate()
         self.assertEqual(server.child.wait(60), 1, server.log_tail())
         self.assertIn("stop_timeout_ms", server.log_tail())
@@ -119,11 +116,7 @@ class FullDisk(EndToEnd):
         self.disk.free()
         server.start()
         server.wait_ready()
-        loader.wait_progress()
-        loader.stop()
-        server.stop()
-        report = fleet.judge()
-        self.assertEqual(report["error_count"], 0, report["errors"])
+        self.finish_and_judge(fleet)
 
     def test_rows_on_a_disk_full_to_the_last_pages(self):
         self.disk.unmount()

@@ -22,10 +22,11 @@ class ServerStart(EndToEnd):
         ]
         return self.start(argv, **options)
 
-    def serving(self, data_dir, **options):
+    def serving(self, data_dir, flags=(), **options):
         """A server that serves, and its endpoint."""
         ready_file = self.folder / "ready"
-        process = self.server(data_dir, "127.0.0.1:0", "--ready-file", ready_file, **options)
+        flags = ["--ready-file", ready_file, *flags]
+        process = self.server(data_dir, "127.0.0.1:0", *flags, **options)
         wait_for(lambda: ready_file.exists() or process.poll() is not None, "a server")
         self.assertIsNone(process.poll(), self.output(process))
         return process, json.loads(ready_file.read_text())["listen"][0]
@@ -55,6 +56,14 @@ class ServerStart(EndToEnd):
         process = self.server(self.folder / "d", f"unix:{path}", "--ready-file", ready_file)
         wait_for(lambda: ready_file.exists() or process.poll() is not None, "a server")
         self.assertIsNone(process.poll(), self.output(process))
+
+    def test_memory_budget_too_small_to_work_with(self):
+        path = self.folder / "d"
+        server = self.server(path, "127.0.0.1:0", "--memory-bytes-max", (2 << 20) - 1)
+        words = ("--memory-bytes-max is 2097151", "1 shard needs at least 2097152")
+        self.assert_refused(server, *words, exit_code=2)
+        self.assertFalse(path.exists())
+        self.serving(path, flags=["--memory-bytes-max", 2 << 20])
 
     def test_data_dir_below_a_file(self):
         (self.folder / "file").touch()

@@ -55,6 +55,7 @@ class Cluster {
     options.data_dir = data_dir;
     options.shards = shards;
     options.limits.flush_file_rows = 300;
+    options.limits.flush_log_bytes = 20'000;  // a checkpoint then has rows in files and in its log
     auto server = Server::Start(options);
     EXPECT_TRUE(server.ok()) << server.status();
     if (!server.ok()) return;
@@ -214,8 +215,9 @@ class CheckpointRestoreTest : public testing::Test {
   }
   static std::string ManifestPath() { return dir_->path() + "/checkpoints/" + ManifestName(kMark); }
   absl::StatusOr<CheckpointRestored> Restore(const std::string& data_dir, uint32_t shards,
-                                             uint32_t index = 0, uint32_t count = 1) {
-    return RestoreCheckpoint({ManifestPath(), data_dir, shards, index, count, Timeline(0)},
+                                             uint32_t index = 0, uint32_t count = 1,
+                                             Timeline timeline = Timeline(0)) {
+    return RestoreCheckpoint({ManifestPath(), data_dir, shards, index, count, timeline},
                              [](const CheckpointRestoreProgress&) {});
   }
   // What a cluster has that was told the cut's steps alone.
@@ -285,21 +287,36 @@ TEST_F(CheckpointRestoreTest, AShardLargerThanTheMemoryGivesTheSameRows) {
   EXPECT_TRUE(RowsIn(own_.path() + "/small", 2) == RowsIn(own_.path() + "/whole", 2));
 }
 
-TEST_F(CheckpointRestoreTest, SeveralServersComeToTheSameRowsAndTimeline) {
+TEST_F(CheckpointRestoreTest, SeveralServersHoldTheSameRowsUnderTheTimelineThatTheyAreGiven) {
   const auto whole = Restore(own_.path() + "/whole", 4);
   ASSERT_TRUE(whole.ok()) << whole.status();
   uint64_t rows = 0;
   for (uint32_t i = 0; i < 2; ++i) {
-    const auto part = Restore(StrCat(own_.path(), "/part-", i), 2, i, 2);
+    const auto part = Restore(StrCat(own_.path(), "/part-", i), 2, i, 2, Timeline(77));
     ASSERT_TRUE(part.ok()) << part.status();
-    EXPECT_EQ(part->timeline, whole->timeline);
+    EXPECT_EQ(part->timeline, Timeline(77));
     EXPECT_EQ(part->lsn, whole->lsn);
     for (const RestoredShard& shard : part->shards) rows += shard.rows;
   }
   uint64_t whole_rows = 0;
   for (const RestoredShard& shard : whole->shards) whole_rows += shard.rows;
   EXPECT_EQ(rows, whole_rows);
-  EXPECT_NE(Restore(own_.path() + "/other", 3)->timeline, whole->timeline);
+}
+
+TEST_F(CheckpointRestoreTest, EveryRestoreIsATimelineOfItsOwn) {
+  const auto first = Restore(own_.path() + "/first", 2);
+  const auto second = Restore(own_.path() + "/second", 2);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_NE(first->timeline, second->timeline);
+  EXPECT_NE(first->timeline, Timeline(5));  // the checkpoint's
+}
+
+// Each would draw its own.
+TEST_F(CheckpointRestoreTest, SeveralServersMustBeGivenATimeline) {
+  const absl::Status refused = Restore(own_.path() + "/part", 2, 0, 2).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("--timeline"));
+  EXPECT_FALSE(fs::exists(own_.path() + "/part"));
 }
 
 TEST_F(CheckpointRestoreTest, RefusesATargetThatIsNotEmpty) {

@@ -249,6 +249,7 @@ class RestoredCluster {
       options.data_dir = DataDir(i);
       options.server_index = i;
       options.server_count = servers;
+      options.timeline = Timeline(1234);
       const auto restored = RestoreCheckpoint(options, [](const auto&) {});
       EXPECT_TRUE(restored.ok()) << restored.status();
     }
@@ -356,15 +357,50 @@ TEST_F(ClientCheckpointTest, TheNextPushOfWhoDrivesBearsTheMark) {
 TEST_F(ClientCheckpointTest, AnAttemptThatIsCancelledHindersNoOtherAndItsNumberIsNotUsedAgain) {
   Pusher silent(Silent(), 0);
   ASSERT_TRUE(silent.Push().ok());
-  std::atomic<bool> waits = false;
-  on_waiting_ = [&] { waits = true; };
-  options_.cancelled = [&] { return waits.load(); };
+  on_waiting_ = [&] { options_.cancellation->Cancel(); };
   EXPECT_THAT(std::string(Create().status().message()), HasSubstr("cancelled"));
   EXPECT_THAT(*directory().Numbers(), IsEmpty());
 
-  options_.cancelled = [] { return false; };
+  on_waiting_ = [] {};
+  options_.cancellation = std::make_shared<Cancellation>();
   options_.leave_after_ms = 200;
   EXPECT_EQ(Good().mark, Mark(3));
+}
+
+TEST_F(ClientCheckpointTest, NamesTheStepThatALivingClientLeftHalfDone) {
+  ClientOptions options = Quick();
+  options.request_timeout_ms = 2000;
+  options.backoff_max_ms = 20;
+  Pusher pusher(options, 0);
+  ASSERT_TRUE(pusher.Push().ok());
+  const std::vector<Key> keys = KeysFrom(0);
+  const std::vector<float> gradients(keys.size() * pusher.table().dim, 1);
+  cluster_.StopServer(2);
+  const absl::Status failed =
+      Get(pusher.client().Push(Step(2), {{pusher.table(), keys, gradients}}));
+  cluster_.StartServer(2);
+  EXPECT_EQ(ReasonOf(failed), RefusalReason::kDeadline) << failed;
+  const absl::Status no_more =
+      Get(pusher.client().Push(Step(3), {{pusher.table(), keys, gradients}}));
+  EXPECT_THAT(std::string(no_more.message()), HasSubstr("push of step 2"));
+  options_.leave_after_ms = 0;  // it says itself that it has left
+  const CheckpointManifest manifest = Good();
+  EXPECT_THAT(left_, IsEmpty());
+  ASSERT_THAT(manifest.half_steps, SizeIs(1));
+  EXPECT_EQ(manifest.half_steps[0].client, pusher.client().id());
+  EXPECT_EQ(manifest.half_steps[0].step, Step(2));
+  EXPECT_EQ(manifest.half_steps[0].parts_present, 2u);
+  EXPECT_EQ(manifest.half_steps[0].parts, 3u);
+  EXPECT_EQ(RowsFrom(pusher.client(), 0).size(), gradients.size());  // pulls go on
+}
+
+TEST_F(ClientCheckpointTest, AStepThatIsRefusedWholeEndsNothing) {
+  Pusher pusher(Quick(), 0);
+  const std::vector<Key> keys = KeysFrom(0);
+  const std::vector<float> bad(keys.size() * pusher.table().dim, 2 * kGradientAbsMax);
+  EXPECT_FALSE(Get(pusher.client().Push(Step(1), {{pusher.table(), keys, bad}})).ok());
+  EXPECT_TRUE(pusher.Push().ok());
+  EXPECT_THAT(Good().half_steps, IsEmpty());
 }
 
 TEST_F(ClientCheckpointTest, AServerThatRestartsEndsTheAttemptByName) {

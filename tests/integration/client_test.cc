@@ -410,8 +410,24 @@ TEST(Client, DeadlinesNameTheEndpointAndTheLastReason) {
   EXPECT_TRUE(Contains(status, cluster.endpoints()[1])) << status;
   EXPECT_TRUE(Contains(status, "300 ms")) << status;
   EXPECT_TRUE(Contains(status, "refused")) << status;
+}
+
+TEST(Client, AStepOfUnknownOutcomeIsTheLastOfItsIncarnation) {
+  TestCluster cluster({2, 1});
+  ClientOptions options = cluster.client_options();
+  options.client = ClientId(77);
+  options.request_timeout_ms = 300;
+  const auto client = cluster.Connect(options);
+  const Table table = Create(*client, UniformTable("user", 2));
+  cluster.StopServer(1);
+  const std::vector<float> gradients(200, 1);
+  EXPECT_FALSE(Push(*client, 7, table, Range(100), gradients).ok());
   cluster.StartServer(1);
-  EXPECT_TRUE(Push(*client, 8, table, Range(100), std::vector<float>(200, 1)).ok());
+  const absl::Status no_more = Push(*client, 8, table, Range(100), gradients);
+  EXPECT_TRUE(Contains(no_more, "push of step 7")) << no_more;
+  EXPECT_TRUE(Contains(no_more, "connect a new client")) << no_more;
+  options.request_timeout_ms = 60'000;
+  EXPECT_TRUE(Push(*cluster.Connect(options), 8, table, Range(100), gradients).ok());
 }
 
 TEST(Client, DestructionEndsOpenCalls) {

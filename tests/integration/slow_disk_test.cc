@@ -5,10 +5,12 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "ps/net/server.h"
 #include "storage/memory_disk_tier.h"
 #include "storage/memory_log_files.h"
+#include "tests/support/forwarding_disk_tier.h"
 #include "worker/client.h"
 
 namespace rowhouse {
@@ -44,35 +46,20 @@ class Gate {
   int waiting_ = 0;
 };
 
-class GatedDisk final : public DiskTier {
+class GatedDisk final : public ForwardingDiskTier {
  public:
-  explicit GatedDisk(Gate* gate) : gate_(gate) {}
+  explicit GatedDisk(Gate* gate, std::unique_ptr<DiskTier> tier = MakeMemoryDiskTier())
+      : ForwardingDiskTier(tier.get()), gate_(gate), owned_(std::move(tier)) {}
 
   using DiskTier::Ingest;
   absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     gate_->Pass();
-    return tier_->Ingest(entries);
-  }
-  absl::StatusOr<std::vector<std::optional<std::string>>> Read(
-      std::span<const std::string> keys) const override {
-    return tier_->Read(keys);
-  }
-  absl::Status Scan(std::string_view begin, std::string_view end,
-                    const Visitor& visit) const override {
-    return tier_->Scan(begin, end, visit);
-  }
-  absl::Status Freeze(const std::string& name) override { return tier_->Freeze(name); }
-  absl::Status DropFrozen(const std::string& name) override { return tier_->DropFrozen(name); }
-  absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const override {
-    return tier_->OpenFrozen(name);
-  }
-  absl::StatusOr<std::vector<FrozenFile>> ListFrozen(const std::string& name) const override {
-    return tier_->ListFrozen(name);
+    return tier().Ingest(entries);
   }
 
  private:
   Gate* const gate_;
-  std::unique_ptr<DiskTier> tier_ = MakeMemoryDiskTier();
+  const std::unique_ptr<DiskTier> owned_;
 };
 
 TEST(SlowDisk, PushesAreAcknowledgedWhileAFileOfRowsIsUnderWay) {

@@ -6,6 +6,8 @@
 
 #include "common/status_macros.h"
 #include "storage/row_codec.h"
+#include "tests/support/forwarding_disk_tier.h"
+#include "tests/support/forwarding_log_files.h"
 
 namespace rowhouse {
 namespace {
@@ -42,12 +44,15 @@ class LateLog final : public PushLog {
 };
 
 // Changes entries on their way to or from the disk.
-class AlteredDisk final : public DiskTier {
+class AlteredDisk final : public ForwardingDiskTier {
  public:
   using Alter = std::function<bool(DiskEntry*)>;  // false: the entry is left out
 
   AlteredDisk(std::unique_ptr<DiskTier> disk, Alter in, Alter out)
-      : disk_(std::move(disk)), in_(std::move(in)), out_(std::move(out)) {}
+      : ForwardingDiskTier(disk.get()),
+        owned_(std::move(disk)),
+        in_(std::move(in)),
+        out_(std::move(out)) {}
 
   using DiskTier::Ingest;
   absl::Status Ingest(std::span<const DiskEntryView> entries) override {
@@ -56,11 +61,11 @@ class AlteredDisk final : public DiskTier {
       DiskEntry entry{std::string(view.key), std::string(view.value)};
       if (!in_ || in_(&entry)) altered.push_back(std::move(entry));
     }
-    return altered.empty() ? absl::OkStatus() : disk_->Ingest(altered);
+    return altered.empty() ? absl::OkStatus() : tier().Ingest(altered);
   }
   absl::StatusOr<std::vector<std::optional<std::string>>> Read(
       std::span<const std::string> keys) const override {
-    ASSIGN_OR_RETURN(auto values, disk_->Read(keys));
+    ASSIGN_OR_RETURN(auto values, tier().Read(keys));
     for (size_t i = 0; i < keys.size(); ++i) {
       if (!out_ || !values[i].has_value()) continue;
       DiskEntry entry{keys[i], *values[i]};
@@ -70,25 +75,37 @@ class AlteredDisk final : public DiskTier {
   }
   absl::Status Scan(std::string_view begin, std::string_view end,
                     const Visitor& visit) const override {
-    return disk_->Scan(begin, end, [&](std::string_view key, std::string_view value) {
+    return tier().Scan(begin, end, [&](std::string_view key, std::string_view value) {
       DiskEntry entry{std::string(key), std::string(value)};
       if (out_ && !out_(&entry)) return absl::OkStatus();
       return visit(entry.key, entry.value);
     });
   }
-  absl::Status Freeze(const std::string& name) override { return disk_->Freeze(name); }
-  absl::Status DropFrozen(const std::string& name) override { return disk_->DropFrozen(name); }
-  absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const override {
-    return disk_->OpenFrozen(name);
-  }
-  absl::StatusOr<std::vector<FrozenFile>> ListFrozen(const std::string& name) const override {
-    return disk_->ListFrozen(name);
-  }
 
  private:
-  std::unique_ptr<DiskTier> disk_;
-  Alter in_;
-  Alter out_;
+  const std::unique_ptr<DiskTier> owned_;
+  const Alter in_;
+  const Alter out_;
+};
+
+// Trusts that a sync covers what one before it failed to write.
+class TrustingFiles final : public ForwardingLogFiles {
+ public:
+  explicit TrustingFiles(std::unique_ptr<LogFiles> files)
+      : ForwardingLogFiles(files.get()), owned_(std::move(files)) {}
+
+ private:
+  class File final : public ForwardingLogFile {
+   public:
+    using ForwardingLogFile::ForwardingLogFile;
+    absl::Status Rewrite(uint64_t, std::span<const std::byte>) override { return absl::OkStatus(); }
+  };
+
+  std::unique_ptr<LogFile> Wrap(std::unique_ptr<LogFile> file) override {
+    return std::make_unique<File>(std::move(file));
+  }
+
+  const std::unique_ptr<LogFiles> owned_;
 };
 
 Sabotage AlterDisk(AlteredDisk::Alter in, AlteredDisk::Alter out) {
@@ -112,6 +129,14 @@ Sabotage AcknowledgeBeforeLogWrite() {
   Sabotage sabotage;
   sabotage.log = [](std::unique_ptr<PushLog> log) {
     return std::make_unique<LateLog>(std::move(log));
+  };
+  return sabotage;
+}
+
+Sabotage SyncTrustedAfterAFailedOne() {
+  Sabotage sabotage;
+  sabotage.files = [](std::unique_ptr<LogFiles> files) {
+    return std::make_unique<TrustingFiles>(std::move(files));
   };
   return sabotage;
 }

@@ -1,4 +1,4 @@
-// Five broken servers, each made by putting a broken part in at an interface: what the checks have
+// Six broken servers, each made by putting a broken part in at an interface: what the checks have
 // to find within a thousand seeds.
 //
 // Threading: plain values.
@@ -10,6 +10,8 @@ namespace rowhouse {
 
 // Reports records as written and writes them with the next ones.
 Sabotage AcknowledgeBeforeLogWrite();
+// Nothing is written again after a sync that failed: the next one that succeeds is believed.
+Sabotage SyncTrustedAfterAFailedOne();
 // The bookkeeping reaches the disk without the clients.
 Sabotage DedupWindowNotPersisted();
 // The bookkeeping tells a watermark above the rows.

@@ -67,7 +67,12 @@ TEST(Simulation, MeetsEveryTrouble) {
                            "half steps named",
                            "client left behind",
                            "mark closed",
+                           "rows evicted",
                            "rows read from disk",
+                           "rows sought on disk that are not there",
+                           "sync failed",
+                           "batch written again",
+                           "unlink failed",
                            "read job failed",
                            "server_refused_stale_mark"}) {
     EXPECT_GT(counts[what], 0u) << what;

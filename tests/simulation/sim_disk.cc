@@ -10,39 +10,41 @@
 #include "storage/log_recovery.h"
 #include "storage/memory_disk_tier.h"
 #include "storage/row_codec.h"
+#include "tests/support/forwarding_disk_tier.h"
+#include "tests/support/forwarding_log_files.h"
 
 namespace rowhouse {
 
-class SimDisk::FileView final : public LogFile {
+class SimDisk::FileView final : public ForwardingLogFile {
  public:
-  FileView(SimDisk* disk, std::string name, std::unique_ptr<LogFile> file)
-      : disk_(disk), name_(std::move(name)), file_(std::move(file)) {}
+  FileView(SimDisk* disk, std::unique_ptr<LogFile> file)
+      : ForwardingLogFile(std::move(file)), disk_(disk) {}
 
   absl::Status Append(std::span<const std::span<const std::byte>> pieces) override {
     const Step step = disk_->NextWrite();
-    if (step == Step::kDo) return file_->Append(pieces);
+    if (step == Step::kDo) return ForwardingLogFile::Append(pieces);
     if (step == Step::kDieAfter) AppendPart(pieces);
     return disk_->Dead();
   }
 
   absl::Status Sync() override {
     return disk_->DoWrite([this] {
-      RETURN_IF_ERROR(file_->Sync());
-      disk_->synced_bytes_[name_] = file_->size_bytes();
-      return absl::OkStatus();
+      const absl::Status status = ForwardingLogFile::Sync();
+      disk_->world_->Count(status.ok() ? "sync" : "sync failed");
+      return status;
+    });
+  }
+
+  absl::Status Rewrite(uint64_t offset, std::span<const std::byte> bytes) override {
+    return disk_->DoWrite([&] {
+      disk_->world_->Count("batch written again");
+      return ForwardingLogFile::Rewrite(offset, bytes);
     });
   }
 
   absl::Status Truncate(uint64_t bytes) override {
-    return disk_->DoWrite([&] {
-      RETURN_IF_ERROR(file_->Truncate(bytes));
-      uint64_t& synced = disk_->synced_bytes_[name_];
-      synced = std::min(synced, bytes);
-      return absl::OkStatus();
-    });
+    return disk_->DoWrite([&] { return ForwardingLogFile::Truncate(bytes); });
   }
-
-  uint64_t size_bytes() const override { return file_->size_bytes(); }
 
  private:
   // A write that the end of the process cut short.
@@ -55,87 +57,68 @@ class SimDisk::FileView final : public LogFile {
       part.push_back(piece.first(std::min<uint64_t>(left, piece.size())));
       left -= part.back().size();
     }
-    file_->Append(part).IgnoreError();
+    ForwardingLogFile::Append(part).IgnoreError();
   }
 
   SimDisk* disk_;
-  std::string name_;
-  std::unique_ptr<LogFile> file_;
 };
 
-class SimDisk::View final : public LogFiles {
+class SimDisk::View final : public ForwardingLogFiles {
  public:
-  explicit View(SimDisk* disk) : disk_(disk) {}
+  explicit View(SimDisk* disk) : ForwardingLogFiles(&disk->files_), disk_(disk) {}
 
   absl::StatusOr<std::unique_ptr<LogFile>> Create(std::string_view name) override {
     std::unique_ptr<LogFile> file;
     RETURN_IF_ERROR(disk_->DoWrite([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(file, disk_->files_.Create(name));
+      ASSIGN_OR_RETURN(file, ForwardingLogFiles::Create(name));
       return absl::OkStatus();
     }));
-    return std::make_unique<FileView>(disk_, std::string(name), std::move(file));
+    return file;
   }
-  absl::StatusOr<std::unique_ptr<LogFile>> OpenForAppend(std::string_view name) override {
-    ASSIGN_OR_RETURN(auto file, disk_->files_.OpenForAppend(name));
-    return std::make_unique<FileView>(disk_, std::string(name), std::move(file));
-  }
-  absl::StatusOr<std::vector<std::byte>> Read(std::string_view name, uint64_t offset,
-                                              size_t bytes) const override {
-    return disk_->files_.Read(name, offset, bytes);
-  }
-  absl::StatusOr<uint64_t> SizeBytes(std::string_view name) const override {
-    return disk_->files_.SizeBytes(name);
-  }
-  absl::StatusOr<std::vector<std::string>> List() const override { return disk_->files_.List(); }
   absl::Status Remove(std::string_view name) override {
     return disk_->DoWrite([&] {
-      RETURN_IF_ERROR(disk_->Archive(name));
-      return disk_->files_.Remove(name);
+      const absl::Status status = disk_->Unlink(name);
+      disk_->world_->Count(status.ok() ? "segment unlinked" : "unlink failed");
+      return status;
     });
-  }
-  std::string Describe(std::string_view name) const override {
-    return disk_->files_.Describe(name);
   }
 
  private:
+  std::unique_ptr<LogFile> Wrap(std::unique_ptr<LogFile> file) override {
+    return std::make_unique<FileView>(disk_, std::move(file));
+  }
+
   SimDisk* disk_;
 };
 
-class SimDisk::RowsView final : public DiskTier {
+class SimDisk::RowsView final : public ForwardingDiskTier {
  public:
-  explicit RowsView(SimDisk* disk) : disk_(disk) {}
+  explicit RowsView(SimDisk* disk) : ForwardingDiskTier(disk->rows_.get()), disk_(disk) {}
 
   using DiskTier::Ingest;
   absl::Status Ingest(std::span<const DiskEntryView> entries) override {
     if (disk_->fail_ingests_) return absl::ResourceExhaustedError("memory: rows: the disk is full");
     return disk_->DoWrite([&] {
       disk_->world_->Count("ingest");
-      return disk_->rows_->Ingest(entries);
+      return tier().Ingest(entries);
     });
   }
   absl::StatusOr<std::vector<std::optional<std::string>>> Read(
       std::span<const std::string> keys) const override {
     if (disk_->fail_reads_) return absl::UnavailableError("memory: rows: the read failed");
-    disk_->world_->Count("rows read from disk", keys.size());
-    return disk_->rows_->Read(keys);
-  }
-  absl::Status Scan(std::string_view begin, std::string_view end,
-                    const Visitor& visit) const override {
-    return disk_->rows_->Scan(begin, end, visit);
+    ASSIGN_OR_RETURN(auto values, tier().Read(keys));
+    const auto missing = std::count(values.begin(), values.end(), std::nullopt);
+    disk_->world_->Count("rows read from disk", keys.size() - static_cast<size_t>(missing));
+    disk_->world_->Count("rows sought on disk that are not there", static_cast<size_t>(missing));
+    return values;
   }
   absl::Status Freeze(const std::string& name) override {
     if (disk_->fail_ingests_) return absl::ResourceExhaustedError("memory: rows: the disk is full");
     disk_->images_.insert(name);
-    return disk_->DoWrite([&] { return disk_->rows_->Freeze(name); });
+    return disk_->DoWrite([&] { return tier().Freeze(name); });
   }
   absl::Status DropFrozen(const std::string& name) override {
-    return disk_->DoWrite([&] { return disk_->rows_->DropFrozen(name); });
-  }
-  absl::StatusOr<std::unique_ptr<DiskTier>> OpenFrozen(const std::string& name) const override {
-    return disk_->rows_->OpenFrozen(name);
-  }
-  absl::StatusOr<std::vector<FrozenFile>> ListFrozen(const std::string& name) const override {
-    return disk_->rows_->ListFrozen(name);
+    return disk_->DoWrite([&] { return tier().DropFrozen(name); });
   }
 
  private:
@@ -178,14 +161,16 @@ void SimDisk::DropImages() {
   images_.clear();
 }
 
-absl::Status SimDisk::Archive(std::string_view name) {
-  ASSIGN_OR_RETURN(const uint64_t bytes, files_.SizeBytes(name));
-  ASSIGN_OR_RETURN(unlinked_[std::string(name)], files_.Read(name, 0, bytes));
-  world_->Count("segment unlinked");
+absl::Status SimDisk::Unlink(std::string_view name) {
+  ASSIGN_OR_RETURN(const uint64_t size_bytes, files_.SizeBytes(name));
+  ASSIGN_OR_RETURN(std::vector<std::byte> bytes, files_.Read(name, 0, size_bytes));
+  RETURN_IF_ERROR(files_.Remove(name));
+  unlinked_[std::string(name)] = std::move(bytes);
   return absl::OkStatus();
 }
 
 void SimDisk::LosePower() {
+  files_.DropFailedSyncs();
   const std::vector<std::string> names = *files_.List();
   for (const std::string& name : names) MangleUnsynced(name);
   if (world_->OneIn(4)) BringBackUnlinked();
@@ -194,7 +179,7 @@ void SimDisk::LosePower() {
 // Unsynced pages reach the disk in any order or not at all.
 void SimDisk::MangleUnsynced(std::string_view name) {
   std::vector<std::byte>& bytes = files_.Contents(name);
-  const uint64_t synced = std::min<uint64_t>(synced_bytes_[std::string(name)], bytes.size());
+  const uint64_t synced = files_.CleanBytes(name);
   const uint64_t unsynced = bytes.size() - synced;
   if (unsynced == 0) return;
   world_->Count("unsynced bytes lost");
@@ -225,7 +210,6 @@ void SimDisk::BringBackUnlinked() {
   const std::span<const std::byte> content(bytes);
   (*file)->Append(std::span(&content, 1)).IgnoreError();
   (*file)->Sync().IgnoreError();
-  synced_bytes_[name] = bytes.size();
 }
 
 void SimDisk::FillUp() {
@@ -239,6 +223,7 @@ void SimDisk::FillUp() {
 void SimDisk::TearAppends() {
   files_.TearAppendsAfter(world_->Between(0, 500));
   files_.FailTruncates(world_->OneIn(3));
+  files_.FailRemoves(world_->OneIn(3));
   failing_ = true;
 }
 
@@ -252,6 +237,7 @@ void SimDisk::Heal() {
   files_.HealAppends();
   files_.FailSyncs(false);
   files_.FailTruncates(false);
+  files_.FailRemoves(false);
   failing_ = fail_ingests_ = fail_reads_ = false;
 }
 

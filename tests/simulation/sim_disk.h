@@ -67,7 +67,8 @@ class SimDisk {
   // Carries out a write that either happens or not.
   template <typename Write>
   absl::Status DoWrite(Write write);
-  absl::Status Archive(std::string_view name);
+  // Keeps what it held.
+  absl::Status Unlink(std::string_view name);
   void MangleUnsynced(std::string_view name);
   void BringBackUnlinked();
   // Images end with the process.
@@ -77,7 +78,6 @@ class SimDisk {
   MemoryLogFiles files_;
   std::unique_ptr<DiskTier> rows_;
   std::map<std::string, std::vector<std::byte>, std::less<>> unlinked_;
-  std::map<std::string, uint64_t, std::less<>> synced_bytes_;
   std::set<std::string> images_;
   uint64_t writes_left_ = 0;  // 0: no death is planned
   bool dead_ = false;

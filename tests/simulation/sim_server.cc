@@ -37,6 +37,7 @@ absl::Status SimServer::Restore() {
   storage_.disk = disk_.OpenRows();
   if (world_->sabotage.disk) storage_.disk = world_->sabotage.disk(std::move(storage_.disk));
   storage_.files = disk_.OpenLogFiles();
+  if (world_->sabotage.files) storage_.files = world_->sabotage.files(std::move(storage_.files));
   shard_ = std::make_unique<Shard>(identity_, world_->plan.limits,
                                    SupportedAdagradKernels().back().kernel, &counters_);
   PushLogOptions options;
@@ -109,6 +110,7 @@ void SimServer::Crash(LifeEnd end) {
   }
   world_->trace.Note(name(), end == LifeEnd::kPowerCut ? " loses power" : " is killed");
   if (up()) {
+    CountEvictions();
     ++run_;
     shard_.reset();
     storage_ = ShardStorage();
@@ -343,6 +345,12 @@ absl::Status SimServer::Publish(const CheckpointJob& job) {
   }
   world_->depot.attempts[job.attempt][identity_.shard] = std::move(published);
   return absl::OkStatus();
+}
+
+void SimServer::CountEvictions() {
+  for (const Counter& counter : shard_->Counters()) {
+    if (counter.name == "rows_evicted") world_->Count("rows evicted", counter.value);
+  }
 }
 
 void SimServer::CountRefusals() {

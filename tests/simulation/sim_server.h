@@ -86,6 +86,7 @@ class SimServer final : public ServerEnd {
   void Perform(Effects effects);
   void SendAnswer(Answer answer);
   void FinishIfAnswered(SessionId session);
+  void CountEvictions();
   void Offer(std::span<const LogRecord> records);
   void RunLog(LogJob job);
   void RunFile(FileJob job);

@@ -13,6 +13,7 @@
 #include "common/types.h"
 #include "common/wire/frame.h"
 #include "storage/disk_tier.h"
+#include "storage/log_files.h"
 #include "storage/push_log.h"
 #include "tests/simulation/depot.h"
 #include "tests/simulation/event_queue.h"
@@ -25,6 +26,7 @@ namespace rowhouse {
 // Parts of a shard's surroundings that a test replaces by broken ones; null: the part is sound.
 struct Sabotage {
   std::function<std::unique_ptr<DiskTier>(std::unique_ptr<DiskTier>)> disk;
+  std::function<std::unique_ptr<LogFiles>(std::unique_ptr<LogFiles>)> files;
   std::function<std::unique_ptr<PushLog>(std::unique_ptr<PushLog>)> log;
   std::function<Mark(Mark)> push_mark;  // that a client puts on a push
 };

@@ -60,6 +60,13 @@ absl::Status WriteSynced(const std::string& path, std::string_view text) {
   return absl::OkStatus();
 }
 
+absl::Status NotMade(Mark mark, const absl::Status& reason) {
+  return absl::Status(reason.code(),
+                      StrCat(std::string(reason.message()), ": checkpoint ", mark.value(),
+                             " does not exist; check that disk and its free space, then make "
+                             "another one"));
+}
+
 }  // namespace
 
 CheckpointLock::CheckpointLock(CheckpointLock&& other) noexcept
@@ -139,10 +146,16 @@ absl::Status CheckpointDirectory::Write(const CheckpointManifest& manifest) cons
   const std::string path = ManifestPath(manifest.mark);
   const std::string temporary = StrCat(path, ".tmp");
   // The files that it names: their directory entries must not come after its own.
-  RETURN_IF_ERROR(SyncDirectory(files_path()));
-  RETURN_IF_ERROR(WriteSynced(temporary, EncodeManifest(manifest)));
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return Failed("rename to", path, errno);
-  return SyncDirectory(path_);
+  absl::Status written = SyncDirectory(files_path());
+  if (written.ok()) written = WriteSynced(temporary, EncodeManifest(manifest));
+  if (written.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    written = Failed("rename to", path, errno);
+  }
+  if (!written.ok()) return NotMade(manifest.mark, written);
+  written = SyncDirectory(path_);
+  if (written.ok()) return absl::OkStatus();
+  ::unlink(path.c_str());  // it may be gone after a loss of power: so it is gone now
+  return NotMade(manifest.mark, written);
 }
 
 absl::Status CheckpointDirectory::Remove(const std::vector<Mark>& marks) const {

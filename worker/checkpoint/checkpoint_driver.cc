@@ -6,10 +6,11 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <system_error>
-#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -82,10 +83,26 @@ class Driver {
     return manifest;
   }
 
+  using Bodies = absl::StatusOr<std::vector<ControlBody>>;
+
+  // Says it to every shard. The answers are there some day, maybe when nobody waits any more.
+  template <typename Message>
+  std::shared_ptr<std::optional<Bodies>> Say(std::string what, Op op, const Message& message) {
+    auto answers = std::make_shared<std::optional<Bodies>>();
+    client_.AskAllShards(std::move(what), op, EncodeControl(message),
+                         [answers, waits = options_.cancellation](Bodies bodies) {
+                           waits->Change([&] { answers->emplace(std::move(bodies)); });
+                         });
+    return answers;
+  }
+
   template <typename Answer, typename Message>
   absl::StatusOr<std::vector<Answer>> Ask(std::string what, Op op, const Message& message) {
-    ASSIGN_OR_RETURN(const auto bodies,
-                     client_.AskAllShards(std::move(what), op, EncodeControl(message)));
+    const auto said = Say(std::move(what), op, message);
+    const bool answered = options_.cancellation->Await(Cancellation::TimePoint::max(),
+                                                       [&] { return said->has_value(); });
+    if (!answered) return Cancelled();
+    ASSIGN_OR_RETURN(const std::vector<ControlBody> bodies, **said);
     std::vector<Answer> answers;
     for (size_t i = 0; i < bodies.size(); ++i) {
       auto answer = DecodeControl<Answer>(bodies[i]);
@@ -109,12 +126,15 @@ class Driver {
       RETURN_IF_ERROR(CheckFailures());
       observer_.Progressed(ProgressIn(stage));
       if (AllHaveReached(statuses_, phase)) return absl::OkStatus();
-      if (options_.cancelled()) return absl::CancelledError("the checkpoint was cancelled");
+      if (options_.cancellation->cancelled()) return Cancelled();
       if (Clock::now() >= deadline_) return OutOfTime(phase);
       if (stage == CheckpointStage::kWaiting) RETURN_IF_ERROR(LeaveSilentClients());
-      std::this_thread::sleep_for(std::chrono::milliseconds(options_.poll_ms));
+      options_.cancellation->Await(Clock::now() + std::chrono::milliseconds(options_.poll_ms),
+                                   [] { return false; });
     }
   }
+
+  static absl::Status Cancelled() { return absl::CancelledError("the checkpoint was cancelled"); }
 
   absl::Status CheckFailures() const {
     for (size_t i = 0; i < statuses_.size(); ++i) {
@@ -206,11 +226,16 @@ class Driver {
     return absl::OkStatus();
   }
 
-  // Also when all is done: the shards need not keep what they published any longer.
+  // Also when all is done: the shards need not keep what they published any longer. A shard that
+  // does not answer lets go by itself, when it has not been asked for long.
   void Abandon(bool done) {
-    const absl::Status status =
-        Tell("end checkpoint", Op::kAbandonCheckpoint, AbandonCheckpoint{attempt_});
-    if (!status.ok() && !done) LOG(WARNING) << "the checkpoint is not abandoned: " << status;
+    const auto said = Say("end checkpoint", Op::kAbandonCheckpoint, AbandonCheckpoint{attempt_});
+    const bool answered = options_.cancellation->AwaitRegardless(
+        Clock::now() + std::chrono::milliseconds(options_.abandon_timeout_ms),
+        [&] { return said->has_value(); });
+    if (done || (answered && (*said)->ok())) return;
+    LOG(WARNING) << "not every shard has said that it lets go of the checkpoint: "
+                 << (answered ? (*said)->status() : absl::DeadlineExceededError("no answer yet"));
   }
 
   Client& client_;

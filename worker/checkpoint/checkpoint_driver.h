@@ -10,13 +10,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/checkpoint_manifest.h"
+#include "worker/checkpoint/cancellation.h"
 #include "worker/client.h"
 
 namespace rowhouse {
@@ -29,7 +30,9 @@ struct CheckpointOptions {
   uint32_t leave_after_ms = 30'000;
   uint32_t timeout_ms = 3'600'000;  // of the whole
   uint32_t poll_ms = 50;
-  std::function<bool()> cancelled = [] { return false; };
+  uint32_t abandon_timeout_ms = 2'000;  // how long its end may wait for shards to let go
+  // Ends it from another thread, whatever it waits for.
+  std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
 };
 
 enum class CheckpointStage { kFlushing, kWaiting, kCopying };

@@ -1,5 +1,6 @@
 #include "worker/client/call_checks.h"
 
+#include "common/gradient_bound.h"
 #include "common/refusal.h"
 #include "common/status_macros.h"
 #include "worker/client/shard_split.h"
@@ -61,6 +62,18 @@ absl::Status CheckParts(std::span<const PushPart> parts, const TableNamer& name)
         CheckPart("push", "gradients", part.table, part.keys.size(), part.gradients.size(), name));
   }
   return CheckDistinctTables("push", parts, name);
+}
+
+absl::Status CheckGradients(std::span<const PushPart> parts, const TableNamer& name) {
+  for (const PushPart& part : parts) {
+    const size_t at = FirstUnfitGradient(part.gradients);
+    if (at == part.gradients.size()) continue;
+    return Refuse(RefusalReason::kBadGradient, "push: ", name(part.table.id), ": key ",
+                  part.keys[at / part.table.dim].value(), ", column ", at % part.table.dim,
+                  ": the gradient is ", part.gradients[at], "; it must be finite and within +-",
+                  kGradientAbsMax, "; the push was sent to no shard at all");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckOptions(const ClientOptions& options) {

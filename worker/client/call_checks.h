@@ -26,6 +26,11 @@ using TableNamer = std::function<std::string(TableId)>;
 absl::Status CheckParts(std::span<const PullPart> parts, const TableNamer& name);
 absl::Status CheckParts(std::span<const PushPart> parts, const TableNamer& name);
 
+// Whether every gradient is finite and within bounds. A shard refuses its part of a push that has
+// one that is not: so that the others do not apply theirs, it is seen here. Errors: kBadGradient,
+// naming table and key. Cost: one pass over the gradients.
+absl::Status CheckGradients(std::span<const PushPart> parts, const TableNamer& name);
+
 // Errors: invalid argument, naming the option, its value and its bounds.
 absl::Status CheckOptions(const ClientOptions& options);
 

@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_format.h"
+#include "common/gradient_bound.h"
 #include "common/refusal.h"
 #include "common/status_macros.h"
 #include "worker/client/row_moves.h"
@@ -12,11 +14,20 @@
 namespace rowhouse {
 namespace {
 
+// Gradients that had to be gathered or summed.
+struct MergedRows {
+  std::unique_ptr<float[]> rows;  // [keys, dim]
+  const ShardKeys* keys;
+  Table table;
+
+  std::span<const float> floats() const { return {rows.get(), keys->keys.size() * table.dim}; }
+};
+
 // What the requests of one push share until the last is answered.
 struct Plan {
   std::vector<PushPart> parts;
-  std::vector<KeySplit> splits;                  // one for each part
-  std::vector<std::unique_ptr<float[]>> merged;  // gradients that had to be gathered or summed
+  std::vector<KeySplit> splits;  // one for each part
+  std::vector<MergedRows> merged;
 };
 
 absl::Status CheckAnswer(std::span<const std::byte> body) {
@@ -66,8 +77,9 @@ std::span<const float> WireRows(Plan* plan, const SectionRef& section) {
   const KeySplit& split = plan->splits[section.part];
   if (split.direct(*section.keys)) return part.gradients;
   const size_t floats = section.keys->keys.size() * part.table.dim;
-  plan->merged.push_back(std::make_unique_for_overwrite<float[]>(floats));
-  const std::span<float> out(plan->merged.back().get(), floats);
+  plan->merged.push_back(
+      {std::make_unique_for_overwrite<float[]>(floats), section.keys, part.table});
+  const std::span<float> out(plan->merged.back().rows.get(), floats);
   MergeRows(split, *section.keys, part.table.dim, part.gradients, out);
   return out;
 }
@@ -94,6 +106,23 @@ Request MakeRequest(const std::shared_ptr<Plan>& plan, ShardId shard, PushHeader
   return request;
 }
 
+// What each gradient alone does not show.
+absl::Status CheckSums(const Plan& plan) {
+  for (const MergedRows& merged : plan.merged) {
+    const std::span<const float> floats = merged.floats();
+    const size_t at = FirstUnfitGradient(floats);
+    if (at == floats.size()) continue;
+    return Refuse(
+        RefusalReason::kBadGradient,
+        absl::StrFormat("push: table %016x: key %d, column %d: the gradients of its "
+                        "repetitions sum to %g; the sum must be finite and within +-%g; "
+                        "the push was sent to no shard at all",
+                        merged.table.id.value(), merged.keys->keys[at / merged.table.dim].value(),
+                        at % merged.table.dim, floats[at], kGradientAbsMax));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Request>> PlanPush(Step step, std::vector<PushPart> parts,
@@ -115,6 +144,7 @@ absl::StatusOr<std::vector<Request>> PlanPush(Step step, std::vector<PushPart> p
   for (const auto& [shard, sections] : groups) {
     requests.push_back(MakeRequest(plan, shard, header, sections));
   }
+  RETURN_IF_ERROR(CheckSums(*plan));
   return requests;
 }
 

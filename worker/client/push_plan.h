@@ -18,7 +18,9 @@
 namespace rowhouse {
 
 // REQUIRES: parts checked by CheckParts (call_checks.h).
-// Errors: kTooManyKeys, kTooManyTables, kFrameTooLarge. What a step pushes to one shard is one
+// Errors: kTooManyKeys, kTooManyTables, kFrameTooLarge; kBadGradient where the gradients of a key
+// that
+//   repeats sum to what shards refuse. What a step pushes to one shard is one
 //   record, so it cannot be cut in two.
 absl::StatusOr<std::vector<Request>> PlanPush(Step step, std::vector<PushPart> parts,
                                               const SlotMap& slots, const RequestLimits& limits);

@@ -32,9 +32,10 @@ void SealFrame(Request* request, uint64_t id) {
 void FinishRequest(Call* call, Request* request, absl::Status result) {
   if (request->state == RequestState::kDone) return;
   request->state = RequestState::kDone;
-  if (call->error.ok()) call->error = std::move(result);
+  request->result = std::move(result);
+  if (call->error.ok()) call->error = request->result;
   CHECK_GT(call->unanswered, 0u);
-  if (--call->unanswered == 0) call->done(std::move(call->error));
+  if (--call->unanswered == 0) call->done(call->error);
 }
 
 }  // namespace rowhouse

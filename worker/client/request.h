@@ -40,6 +40,7 @@ struct Request {
   std::function<absl::Status(std::span<const std::byte> body)> accept;
 
   RequestState state = RequestState::kUnsent;
+  absl::Status result;  // once it is done
   // Answered while its bytes were still being written: kept until they no longer are.
   bool answered_early = false;
   absl::Status early_result;

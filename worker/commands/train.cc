@@ -27,6 +27,10 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+RunShape ShapeOf(const WorkerOptions& options) {
+  return {options.checkpoint.every_steps, options.trainer.prefetch_steps};
+}
+
 // Tells people by a progress bar, machines by events.
 class Reporter : public TrainingObserver {
  public:
@@ -35,6 +39,7 @@ class Reporter : public TrainingObserver {
       : rank_(options.trainer.schedule.rank),
         json_(options.json),
         job_(job),
+        run_(ShapeOf(options)),
         checkpoint_every_ms_(options.checkpoint.every_ms),
         checkpoints_(checkpoints),
         bar_(ProgressBarOnStderr()) {}
@@ -53,12 +58,12 @@ class Reporter : public TrainingObserver {
     const double due_seconds = static_cast<double>(checkpoint_every_ms_) / 1e3;
     if (watch_.seconds() - checkpoint_seconds_ < due_seconds) return;
     checkpoint_seconds_ = watch_.seconds();
-    checkpoints_->BeginUnlessBusy(EncodeTrainingState(job_, progress));
+    checkpoints_->BeginUnlessBusy(EncodeTrainingState(job_, run_, progress));
   }
 
   void Drained(const TrainingProgress& progress) override {
     if (checkpoints_ != nullptr)
-      checkpoints_->BeginAndAwaitMark(EncodeTrainingState(job_, progress));
+      checkpoints_->BeginAndAwaitMark(EncodeTrainingState(job_, run_, progress));
   }
 
   void EpochEnded(const TrainingProgress& progress) override {
@@ -69,7 +74,7 @@ class Reporter : public TrainingObserver {
 
   void TellOutcomes() {
     if (checkpoints_ == nullptr) return;
-    for (const CheckpointOutcome& outcome : checkpoints_->TakeOutcomes()) {
+    for (const TrainingCheckpointOutcome& outcome : checkpoints_->TakeOutcomes()) {
       if (json_) PrintLine(CheckpointEvent(rank_, outcome));
       if (outcome.manifest.ok()) {
         LOG(INFO) << "checkpoint " << outcome.manifest->mark << " made in " << outcome.seconds
@@ -96,6 +101,7 @@ class Reporter : public TrainingObserver {
   const uint32_t rank_;
   const bool json_;
   const JobIdentity job_;
+  const RunShape run_;
   const uint64_t checkpoint_every_ms_;
   TrainingCheckpoints* const checkpoints_;
   const Stopwatch watch_;
@@ -111,15 +117,22 @@ bool MakesCheckpoints(const WorkerOptions& options) {
 }
 
 // Against the newest checkpoint, where there is one to be seen from here.
-absl::Status CheckRecordedJob(const std::string& path, const JobIdentity& job) {
+absl::Status CheckRecordedJob(const std::string& path, const JobIdentity& job,
+                              const RunShape& run) {
   if (path.empty()) return absl::OkStatus();
   const auto directory = CheckpointDirectory::Open(path);
   if (!directory.ok()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const auto numbers, directory->Numbers());
   if (numbers.empty()) return absl::OkStatus();
   const auto newest = directory->Read(numbers.back());
-  if (newest.ok()) return CheckSameJob(newest->user_data, job);
-  LOG(WARNING) << "cannot compare this job with that of the newest checkpoint: " << newest.status();
+  if (!newest.ok()) {
+    LOG(WARNING) << "cannot compare this job with that of the newest checkpoint: "
+                 << newest.status();
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(CheckSameJob(newest->user_data, job));
+  const std::string changes = WhatChangesBits(newest->user_data, run);
+  if (!changes.empty()) LOG(WARNING) << changes;
   return absl::OkStatus();
 }
 
@@ -127,7 +140,7 @@ absl::Status CheckRecordedJob(const std::string& path, const JobIdentity& job) {
 absl::StatusOr<uint64_t> StepsToSkip(const WorkerOptions& options, const JobIdentity& job,
                                      Step last_step) {
   if (!options.resume) return 0;
-  RETURN_IF_ERROR(CheckRecordedJob(options.checkpoint.directory, job));
+  RETURN_IF_ERROR(CheckRecordedJob(options.checkpoint.directory, job, ShapeOf(options)));
   if (last_step == Step(0)) {
     return absl::FailedPreconditionError(
         StrCat("there is nothing to resume: no shard has a step of client id ", options.client_id,

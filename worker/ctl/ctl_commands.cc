@@ -129,12 +129,11 @@ void PrintCreated(const CheckpointManifest& manifest, const CreateProgress& prog
   }
 }
 
-absl::StatusOr<int> RunCreate(const CtlOptions& options, const std::function<bool()>& cancelled) {
+absl::StatusOr<int> RunCreate(const CtlOptions& options, const std::function<void()>& connected) {
   ASSIGN_OR_RETURN(const auto client, Client::Connect(options.client));
-  CheckpointOptions checkpoint = options.checkpoint;
-  checkpoint.cancelled = cancelled;
+  connected();
   CreateProgress progress;
-  const auto manifest = CreateCheckpoint(*client, checkpoint, progress);
+  const auto manifest = CreateCheckpoint(*client, options.checkpoint, progress);
   progress.End();
   if (!manifest.ok()) return manifest.status();
   if (options.json) {
@@ -288,10 +287,10 @@ absl::StatusOr<int> RunServerCommand(const CtlOptions& options, const std::strin
 
 }  // namespace
 
-absl::StatusOr<int> RunCtl(const CtlOptions& options, const std::function<bool()>& cancelled) {
+absl::StatusOr<int> RunCtl(const CtlOptions& options, const std::function<void()>& connected) {
   switch (options.command) {
     case CtlCommand::kCreate:
-      return RunCreate(options, cancelled);
+      return RunCreate(options, connected);
     case CtlCommand::kList:
       return RunList(options);
     case CtlCommand::kVerifyCheckpoint:

@@ -14,8 +14,10 @@ namespace rowhouse {
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitBadUsage = 2;
+inline constexpr int kExitNotJudged = 2;  // of `verify`, like rowhouse-ps
 
-// The exit code. `cancelled`: whether the user has asked for an end.
-absl::StatusOr<int> RunCtl(const CtlOptions& options, const std::function<bool()>& cancelled);
+// The exit code.
+// connected: called once where a command has a connection and can be cancelled.
+absl::StatusOr<int> RunCtl(const CtlOptions& options, const std::function<void()>& connected);
 
 }  // namespace rowhouse

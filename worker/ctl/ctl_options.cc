@@ -15,8 +15,13 @@ constexpr uint32_t kDayMs = 24 * 3600 * 1000;
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 1 failed or something is damaged, 2 bad usage.";
 
-std::string Examples(const std::string& lines) {
-  return StrCat("\nExamples:\n", lines, "\n", kExitCodes, "\n");
+// Those of rowhouse-ps verify.
+constexpr const char* kVerifyExitCodes =
+    "Exit codes: 0 all is whole; 1 something is damaged; 2 it could not be judged: bad flags, no\n"
+    "such directory, a server runs on it, a newer format, or rowhouse-ps could not be run.";
+
+std::string Examples(const std::string& lines, const char* exit_codes = kExitCodes) {
+  return StrCat("\nExamples:\n", lines, "\n", exit_codes, "\n");
 }
 
 void AddDirectory(CLI::App* app, CtlOptions* options) {
@@ -102,11 +107,13 @@ void AddVerify(CLI::App* parent, CtlOptions* options) {
                              "Reads every file of a checkpoint and compares size and checksum.");
   AddDirectory(app, options);
   AddNumber(app, options);
-  app->add_flag("--all", options->all, "Every checkpoint of the directory");
+  app->add_flag("--all", options->all, "Every checkpoint of the directory")
+      ->excludes("--checkpoint");
   AddJson(app, options);
   app->footer(
       Examples("  rowhousectl checkpoint verify --dir /mnt/checkpoints\n"
-               "  rowhousectl checkpoint verify --dir /mnt/checkpoints --checkpoint 7"));
+               "  rowhousectl checkpoint verify --dir /mnt/checkpoints --checkpoint 7\n"
+               "  rowhousectl checkpoint verify --dir /mnt/checkpoints --all --json"));
 }
 
 void AddRestore(CLI::App* parent, CtlOptions* options) {
@@ -116,7 +123,7 @@ void AddRestore(CLI::App* parent, CtlOptions* options) {
   AddServerProgram(app, options);
   app->footer(Examples(
       "  rowhousectl checkpoint restore --dir /mnt/checkpoints --data-dir /var/lib/rowhouse \\\n"
-      "      --server-index 0 --server-count 2 --shards 1\n\n"
+      "      --server-index 0 --server-count 2 --shards 1 --timeline 5c0e9d31a7f24b68\n\n"
       "Flags other than --rowhouse-ps are passed to 'rowhouse-ps restore', which does the work;\n"
       "'rowhouse-ps restore --help' lists them. Its exit code is passed on."));
 }
@@ -147,7 +154,8 @@ void AddVerifyData(CLI::App* parent, CtlOptions* options) {
   app->footer(
       Examples("  rowhousectl verify --data-dir /var/lib/rowhouse\n\n"
                "Flags other than --rowhouse-ps are passed to 'rowhouse-ps verify', which does the\n"
-               "work; 'rowhouse-ps verify --help' lists them. Its exit code is passed on."));
+               "work; 'rowhouse-ps verify --help' lists them. Its exit code is passed on.",
+               kVerifyExitCodes));
 }
 
 absl::Status FinishServers(CtlOptions* options) {
@@ -174,7 +182,7 @@ absl::StatusOr<ParsedCtl> ParseCtlCommandLine(int argc, const char* const* argv,
   app.set_version_flag("--version", StrCat("rowhousectl ", version));
   app.require_subcommand(1);
   app.footer(StrCat("\nrowhousectl checkpoint create --help and so on show each command's flags.\n",
-                    kExitCodes, "\n"));
+                    kExitCodes, " Of verify: see its --help.\n"));
   CLI::App* checkpoint = app.add_subcommand("checkpoint", "Makes and looks after checkpoints.");
   checkpoint->require_subcommand(1);
   AddCreate(checkpoint, options);

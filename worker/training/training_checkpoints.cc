@@ -39,10 +39,7 @@ TrainingCheckpoints::TrainingCheckpoints(Client& client, const TrainingCheckpoin
     : client_(client), options_(options) {}
 
 TrainingCheckpoints::~TrainingCheckpoints() {
-  {
-    const std::lock_guard lock(mutex_);
-    cancelled_ = true;
-  }
+  cancellation_->Cancel();
   Finish();
 }
 
@@ -59,7 +56,7 @@ void TrainingCheckpoints::Finish() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::vector<CheckpointOutcome> TrainingCheckpoints::TakeOutcomes() {
+std::vector<TrainingCheckpointOutcome> TrainingCheckpoints::TakeOutcomes() {
   const std::lock_guard lock(mutex_);
   return std::exchange(outcomes_, {});
 }
@@ -81,11 +78,8 @@ void TrainingCheckpoints::Begin(std::string user_data) {
     options.directory = options_.directory;
     options.user_data = std::move(user_data);
     options.leave_after_ms = options_.leave_after_ms;
-    options.cancelled = [this] {
-      const std::lock_guard lock(mutex_);
-      return cancelled_;
-    };
-    CheckpointOutcome outcome{[&] {
+    options.cancellation = cancellation_;
+    TrainingCheckpointOutcome outcome{[&] {
       OnAnnounced observer(std::move(announced));
       return CreateCheckpoint(client_, options, observer);
     }()};

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "worker/checkpoint/cancellation.h"
 #include "worker/checkpoint/checkpoint_driver.h"
 #include "worker/client.h"
 
@@ -28,7 +30,7 @@ struct TrainingCheckpointOptions {
   uint32_t leave_after_ms = 30'000;
 };
 
-struct CheckpointOutcome {
+struct TrainingCheckpointOutcome {
   absl::StatusOr<CheckpointManifest> manifest;
   double seconds = 0;
 };
@@ -36,7 +38,7 @@ struct CheckpointOutcome {
 class TrainingCheckpoints {
  public:
   TrainingCheckpoints(Client& client, const TrainingCheckpointOptions& options);
-  // Cancels one that is under way.
+  // Cancels one that is under way, whatever it waits for.
   ~TrainingCheckpoints();
 
   // Begins one, when the one before has ended; returns when the client knows the new mark, so that
@@ -48,7 +50,7 @@ class TrainingCheckpoints {
   void Finish();
 
   // What has ended since the last call.
-  std::vector<CheckpointOutcome> TakeOutcomes();
+  std::vector<TrainingCheckpointOutcome> TakeOutcomes();
 
  private:
   void Begin(std::string user_data);
@@ -56,13 +58,13 @@ class TrainingCheckpoints {
 
   Client& client_;
   const TrainingCheckpointOptions options_;
+  const std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
   std::thread thread_;
   std::future<void> announced_;  // ready when the mark is, or the checkpoint failed
   std::future<void> ended_;
 
   mutable std::mutex mutex_;
-  bool cancelled_ = false;
-  std::vector<CheckpointOutcome> outcomes_;
+  std::vector<TrainingCheckpointOutcome> outcomes_;
 };
 
 }  // namespace rowhouse

@@ -3,7 +3,8 @@
 //
 //   {"rowhouse_training": 1, "epoch": 3, "step": 940, "data_offset": 10240,
 //    "job": {"examples": 80000, "data_xxh3": "0123456789abcdef", "batch_rows": 256, "seed": 1,
-//            "world": 1}}
+//            "world": 1},
+//    "run": {"checkpoint_every_steps": 1000, "prefetch_steps": 1}}
 //
 // Threading: plain values and free functions.
 #pragma once
@@ -28,12 +29,24 @@ struct JobIdentity {
   uint32_t world = 1;
 };
 
+// How a run goes about it. Another run may go on from its checkpoints under other values, with
+// every step applied once, but not to the same bits: which pushes a pull sees hangs on them.
+struct RunShape {
+  uint64_t checkpoint_every_steps = 0;  // 0: no checkpoints by steps
+  uint32_t prefetch_steps = 0;
+};
+
 JobIdentity IdentityOf(std::span<const Rating> ratings, const ScheduleOptions& schedule);
 
-std::string EncodeTrainingState(const JobIdentity& job, const TrainingProgress& progress);
+std::string EncodeTrainingState(const JobIdentity& job, const RunShape& run,
+                                const TrainingProgress& progress);
 
 // Whether `job` can go on from what a checkpoint says. Text that is not a training job's says
 // nothing against it. Errors: failed precondition, naming what differs with both values.
 absl::Status CheckSameJob(std::string_view user_data, const JobIdentity& job);
+
+// Why `run` will not end with the bits of the run that made the checkpoint, where that follows from
+// how the two go about it; else empty. Only checkpoints by steps promise bits.
+std::string WhatChangesBits(std::string_view user_data, const RunShape& run);
 
 }  // namespace rowhouse

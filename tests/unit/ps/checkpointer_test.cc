@@ -88,6 +88,30 @@ TEST_F(CheckpointerTest, AFlushThatRunsAlreadyIsNotTheAttemptsOwn) {
   EXPECT_FALSE(checkpointer_.NextJob().has_value());
 }
 
+TEST_F(CheckpointerTest, MayTakeTheEndOfAFlushThatRuns) {
+  checkpointer_.Prepare(1, 0, ImageFlush::kRunning);
+  EXPECT_FALSE(checkpointer_.WantsFlush());
+  EXPECT_FALSE(checkpointer_.NextJob().has_value());
+  checkpointer_.OnFlushFinished();
+  EXPECT_TRUE(checkpointer_.HoldsFlush());
+  ExpectJob(Kind::kFreeze);
+}
+
+TEST_F(CheckpointerTest, AFlushThatRunsAndFailsIsAFailure) {
+  checkpointer_.Prepare(1, 0, ImageFlush::kRunning);
+  checkpointer_.OnFlushFailed(absl::UnavailableError("full"));
+  EXPECT_EQ(phase(), CheckpointPhase::kFailed);
+}
+
+TEST_F(CheckpointerTest, MayTakeTheRowsAsTheyAreOnDisk) {
+  checkpointer_.Prepare(1, 0, ImageFlush::kNone);
+  EXPECT_FALSE(checkpointer_.WantsFlush());
+  EXPECT_TRUE(checkpointer_.HoldsFlush());
+  ExpectJob(Kind::kFreeze);
+  JobDone();
+  EXPECT_EQ(phase(), CheckpointPhase::kPrepared);
+}
+
 TEST_F(CheckpointerTest, NoFlushBeginsWhileTheImageIsMade) {
   checkpointer_.Prepare(1, 0);
   Flush();

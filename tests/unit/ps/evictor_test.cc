@@ -73,6 +73,17 @@ TEST_F(EvictorTest, MarksTheSlotsOfEvictedRowsIncomplete) {
   EXPECT_TRUE(residency_.IsComplete(SlotOf(Fingerprint(table_->id(), Key(2)))));
 }
 
+TEST_F(EvictorTest, GoesOnWhereRowsWereMovedTogetherBehindTheHand) {
+  for (uint64_t i = 0; i < 1000; ++i) Row(i);
+  const uint64_t row_bytes = table_->layout().stride_bytes();
+  evictor_.Run(600 * row_bytes, ~0ull, 0);
+  evictor_.Compact(~0ull, ~0ull, true);
+  ASSERT_EQ(table_->row_number_end(), 400u);
+  evictor_.Run(10 * row_bytes, 2048, 0);
+  EXPECT_FALSE(evictor_.exhausted());
+  EXPECT_EQ(table_->row_count(), 390u);
+}
+
 TEST_F(EvictorTest, StopsWhenEnoughIsFreedAndAfterTheStep) {
   for (uint64_t i = 0; i < 1000; ++i) Row(i);
   evictor_.Run(10 * table_->layout().stride_bytes(), ~0ull, 0);
@@ -89,6 +100,26 @@ TEST_F(EvictorTest, GoesRoundAllTables) {
   Row(2);
   evictor_.Run(~0ull, ~0ull, 0);
   EXPECT_EQ(first->row_count() + table_->row_count(), 0u);
+}
+
+TEST_F(EvictorTest, CompactTakesFromTheTablesThatHaveFreeRowsInStepsUntilThereIsEnough) {
+  TableRows* const first = table_;
+  for (uint64_t i = 0; i < 1000; ++i) Row(i);
+  table_ = tables_.Create({Spec("item"), Generation(1)});
+  for (uint64_t i = 0; i < 1000; ++i) Row(i);
+  EXPECT_FALSE(evictor_.Compact(~0ull, ~0ull, true)) << "nothing is free";
+  const uint64_t stride = table_->layout().stride_bytes();
+  evictor_.Run(1500 * stride, ~0ull, 0);
+  ASSERT_EQ(first->row_count(), 0u);
+  ASSERT_EQ(table_->row_count(), 500u);
+  EXPECT_TRUE(evictor_.Compact(~0ull, 700, true));
+  EXPECT_EQ(first->row_number_end(), 300u);
+  EXPECT_EQ(table_->row_number_end(), 1000u);
+  EXPECT_FALSE(evictor_.Compact(310 * stride, 700, true));
+  EXPECT_EQ(first->row_number_end(), 0u);
+  EXPECT_EQ(table_->row_number_end(), 990u);
+  EXPECT_FALSE(evictor_.Compact(~0ull, ~0ull, true));
+  EXPECT_EQ(table_->row_number_end(), 500u);
 }
 
 TEST_F(EvictorTest, EndsWithoutRowsOrTables) {

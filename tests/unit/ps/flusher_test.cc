@@ -39,6 +39,10 @@ class FlusherTest : public ::testing::Test {
     }
   }
 
+  static Flusher::Bookkeeping NoBookkeeping() {
+    return [](Lsn) { return std::vector<DiskEntry>(); };
+  }
+
   // Runs one flush; `between` is called before every step.
   Files Flush(
       Flusher::Options options, Lsn watermark, std::function<void()> between = [] {}) {
@@ -58,6 +62,7 @@ class FlusherTest : public ::testing::Test {
           break;
         default:
           EXPECT_EQ(next, Flusher::Next::kFile);
+          EXPECT_EQ(flusher.job().rows_lsn, flusher.sync_lsn());
           files.emplace_back();
           for (const DiskEntryView& entry : flusher.job().entries->Sorted()) {
             files.back().emplace_back(entry.key);
@@ -151,6 +156,32 @@ TEST_F(FlusherTest, AFailedFileIsOfferedAgainUnchanged) {
   EXPECT_EQ(flusher.FileDone(absl::UnavailableError("disk")), Flusher::Next::kNothing);
   EXPECT_EQ(flusher.Retry(), Flusher::Next::kFile);
   EXPECT_EQ(flusher.job().entries->entry_count(), 10u);
+}
+
+// More rounds, less to note at a time.
+TEST_F(FlusherTest, WhatItHasNotedAndCopiedIsCounted) {
+  TableRows* const table = tables_.Create(Record("user"));
+  Dirty(table, 0, 1000, Lsn(2));
+  uint64_t most_with_one_round = 0;
+  for (const uint32_t round_rows : {1u << 20, 200u}) {
+    Flusher flusher({.step_rows = 50, .file_rows = 10, .round_rows = round_rows}, &tables_,
+                    NoBookkeeping());
+    EXPECT_EQ(flusher.used_bytes(), 0u);
+    uint64_t most = 0;
+    for (Flusher::Next next = flusher.Begin(Lsn(2)); next == Flusher::Next::kStep;) {
+      next = flusher.Step(Lsn(2));
+      most = std::max(most, flusher.used_bytes());
+    }
+    const uint64_t rows_of_file = flusher.job().entries->entry_count();
+    EXPECT_GT(flusher.used_bytes(), rows_of_file * table->layout().stride_bytes());
+    if (most_with_one_round == 0) {
+      most_with_one_round = most;
+      EXPECT_GT(most, 1000 * DirtyRows::kRowBytes);
+      table->Visit(0, ~0ull, [&](std::byte* row) { RowLayout::Header(row).flags |= kRowDirty; });
+    } else {
+      EXPECT_LT(most, most_with_one_round - 700 * DirtyRows::kRowBytes);
+    }
+  }
 }
 
 }  // namespace

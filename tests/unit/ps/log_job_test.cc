@@ -65,5 +65,21 @@ TEST_F(LogJobTest, ATrimIsDoneWhereTheWriteFailsAllTheSame) {
   EXPECT_LT(outcome.log_bytes, before);
 }
 
+// A segment that cannot be unlinked keeps nobody from pushing.
+TEST_F(LogJobTest, ATrimThatFailsFailsNothingElse) {
+  for (uint64_t lsn = 1; lsn <= 3; ++lsn) ASSERT_TRUE(Write(lsn).status.ok());
+  files_.FailRemoves(true);
+  LogOutcome outcome = Write(4, Lsn(2));
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_FALSE(outcome.trim.ok());
+  EXPECT_EQ(outcome.written, Lsn(4));
+  const uint64_t before = outcome.log_bytes;
+
+  files_.FailRemoves(false);
+  outcome = RunLogJob({{}, false, Lsn(2)}, log_.get());
+  EXPECT_TRUE(outcome.trim.ok()) << outcome.trim;
+  EXPECT_LT(outcome.log_bytes, before);
+}
+
 }  // namespace
 }  // namespace rowhouse

@@ -44,5 +44,28 @@ TEST(LogQueue, CountsTheBytesOfAnswersUntilTheyAreReleased) {
   EXPECT_EQ(queue.buffered_bytes(), 10u) << "the record itself is still to be written";
 }
 
+TEST(LogQueue, ATrimThatFailedIsDueAgainWhenAskedAndFailsNothingElse) {
+  LogQueue queue;
+  queue.Start(Lsn(1), 0);
+  queue.Wait(Append(&queue), Durability::kLog, 1, AnswerOf(0));
+  queue.RequestTrim(Lsn(1));
+  ASSERT_TRUE(queue.NextJob().has_value());
+  LogOutcome outcome = Written(Lsn(1));
+  outcome.trim = absl::UnavailableError("cannot remove");
+  std::vector<Answer> answers;
+  queue.Done(outcome, &answers);
+  EXPECT_EQ(answers.size(), 1u);
+  EXPECT_FALSE(queue.failing());
+  EXPECT_FALSE(queue.NextJob().has_value()) << "not at once: it would fail again";
+
+  queue.RetryTrim();
+  const std::optional<LogJob> job = queue.NextJob();
+  ASSERT_TRUE(job.has_value());
+  EXPECT_EQ(job->trim_through, Lsn(1));
+  queue.Done(Written(Lsn(1)), &answers);
+  queue.RetryTrim();
+  EXPECT_FALSE(queue.NextJob().has_value());
+}
+
 }  // namespace
 }  // namespace rowhouse

@@ -11,6 +11,7 @@
 #include "common/text.h"
 #include "storage/rocks_disk_tier_internal.h"
 #include "storage/row_codec.h"
+#include "tests/support/forwarding_log_files.h"
 #include "tests/support/power_cut_fs.h"
 #include "tests/support/shard_driver.h"
 #include "tests/support/temp_dir.h"
@@ -19,50 +20,23 @@ namespace rowhouse {
 namespace {
 
 // Log files that outlive every start; where asked, their syncs report success and do nothing.
-class LogFilesView final : public LogFiles {
+class LogFilesView final : public ForwardingLogFiles {
  public:
   LogFilesView(LogFiles* files, bool swallow_syncs)
-      : files_(files), swallow_syncs_(swallow_syncs) {}
-
-  absl::StatusOr<std::unique_ptr<LogFile>> Create(std::string_view name) override {
-    return Wrap(files_->Create(name));
-  }
-  absl::StatusOr<std::unique_ptr<LogFile>> OpenForAppend(std::string_view name) override {
-    return Wrap(files_->OpenForAppend(name));
-  }
-  absl::StatusOr<std::vector<std::byte>> Read(std::string_view name, uint64_t offset,
-                                              size_t bytes) const override {
-    return files_->Read(name, offset, bytes);
-  }
-  absl::StatusOr<uint64_t> SizeBytes(std::string_view name) const override {
-    return files_->SizeBytes(name);
-  }
-  absl::StatusOr<std::vector<std::string>> List() const override { return files_->List(); }
-  absl::Status Remove(std::string_view name) override { return files_->Remove(name); }
-  std::string Describe(std::string_view name) const override { return files_->Describe(name); }
+      : ForwardingLogFiles(files), swallow_syncs_(swallow_syncs) {}
 
  private:
-  class File final : public LogFile {
+  class File final : public ForwardingLogFile {
    public:
-    explicit File(std::unique_ptr<LogFile> file) : file_(std::move(file)) {}
-    absl::Status Append(std::span<const std::span<const std::byte>> pieces) override {
-      return file_->Append(pieces);
-    }
+    using ForwardingLogFile::ForwardingLogFile;
     absl::Status Sync() override { return absl::OkStatus(); }
-    absl::Status Truncate(uint64_t bytes) override { return file_->Truncate(bytes); }
-    uint64_t size_bytes() const override { return file_->size_bytes(); }
-
-   private:
-    std::unique_ptr<LogFile> file_;
   };
 
-  absl::StatusOr<std::unique_ptr<LogFile>> Wrap(
-      absl::StatusOr<std::unique_ptr<LogFile>> file) const {
-    if (!file.ok() || !swallow_syncs_) return file;
-    return std::unique_ptr<LogFile>(std::make_unique<File>(*std::move(file)));
+  std::unique_ptr<LogFile> Wrap(std::unique_ptr<LogFile> file) override {
+    if (!swallow_syncs_) return file;
+    return std::make_unique<File>(std::move(file));
   }
 
-  LogFiles* const files_;
   const bool swallow_syncs_;
 };
 

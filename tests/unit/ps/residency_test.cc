@@ -115,6 +115,28 @@ TEST_F(ResidencyTest, ASecondReaderJoinsTheFirst) {
   EXPECT_EQ(residency_.misses(), 2u);
 }
 
+TEST_F(ResidencyTest, EveryoneWhoWaitsIsToldOnceInTheOrderOfComing) {
+  for (uint64_t waiter = 11; waiter <= 14; ++waiter) Begin({Key(4)}, waiter);
+  EXPECT_EQ(Done(*residency_.NextJob(), std::nullopt), (std::vector<uint64_t>{11, 12, 13, 14}));
+  Begin({Key(5)}, 15);
+  EXPECT_EQ(Done(*residency_.NextJob(), std::nullopt), std::vector<uint64_t>{15});
+}
+
+TEST_F(ResidencyTest, AbsentKeysCountAmongWhatAPinKeeps) {
+  const uint64_t stride = table_.layout().stride_bytes();
+  const Key present(1);
+  std::byte* row = nullptr;
+  table_.FindOrCreate({&present, 1}, {&row, 1});
+  const auto of_row = Begin({present}, 1);
+  EXPECT_EQ(residency_.pinned_bytes(), stride);
+  const auto of_absent = Begin({Key(2), Key(3)}, 2);
+  EXPECT_EQ(residency_.pinned_bytes(), 3 * stride + residency_.used_bytes());
+  EXPECT_GT(residency_.used_bytes(), 0u);
+  residency_.End(of_row.id);
+  residency_.End(of_absent.id);
+  EXPECT_EQ(residency_.pinned_bytes(), 0u);
+}
+
 TEST_F(ResidencyTest, AKeyFoundOnNoDiskStaysKnownWhilePinned) {
   const auto pin = Begin({Key(4)}, 11);
   Done(*residency_.NextJob(), std::nullopt);

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <random>
 
 #include "common/refusal.h"
+#include "common/wire/checkpoint.h"
 #include "storage/row_codec.h"
+#include "tests/support/forwarding_disk_tier.h"
 #include "tests/support/shard_driver.h"
 
 namespace rowhouse {
@@ -149,6 +152,10 @@ TEST(ShardBudget, TheDisksIndexesTakeTheirPartOfIt) {
   driver.shard().NoteDiskMemory(kBudget / 2);
   PullAll(driver);
   EXPECT_LE(UsedBytes(driver), kBudget / 2);
+  driver.shard().NoteDiskMemory(100 * kBudget);  // rows keep their half
+  PullAll(driver);
+  EXPECT_GT(UsedBytes(driver), kBudget / 6);
+  EXPECT_EQ(driver.CounterValue("disk_memory_bytes"), 100 * kBudget);
 }
 
 TEST(ShardBudget, RandomPushesAndPullsAreBitEqualToAShardWithoutOne) {
@@ -183,6 +190,50 @@ TEST(ShardBudget, RandomPushesAndPullsAreBitEqualToAShardWithoutOne) {
   for (auto* disk : {&contents, &expected}) disk->erase(MetaKey(kRowsLsnName));
   EXPECT_EQ(contents, expected);
 }
+
+// Tables far wider than a slab, each pushed all over, then never again: what the first ones took is
+// there for the next. What slabs and index hold is the whole of it.
+void TrainInTurn(int tables, int rounds) {
+  constexpr uint32_t kWideDim = 64;
+  constexpr uint64_t kWideBudget = 20ull << 20;
+  constexpr uint64_t kPageBytes = 4096;  // the last one of each table counts as far as it is used
+  constexpr uint64_t kRowsOfPush = 500;
+  constexpr uint64_t kRowsOfTable = 50'000;  // 26 MiB
+  ShardDriver::Options options;
+  options.limits.memory_bytes_max = kWideBudget;
+  ShardDriver driver(options);
+  ASSERT_TRUE(driver.Start().ok());
+  driver.Open(ClientId(7), Incarnation(1));
+  uint64_t sequence = 0;
+  uint64_t most = 0;
+  const auto check = [&](std::string_view what) {
+    ASSERT_LE(UsedBytes(driver), kWideBudget) << what;
+    const uint64_t held = driver.CounterValue("rows_resident_bytes");
+    ASSERT_LE(held, kWideBudget + static_cast<uint64_t>(tables) * kPageBytes) << what;
+    most = std::max(most, held);
+  };
+  for (int turn = 0; turn < rounds * tables; ++turn) {
+    TableSpec spec = Spec("table-" + std::to_string(turn % tables));
+    spec.dim = kWideDim;
+    if (turn < tables) driver.Create(spec);
+    for (uint64_t first = 0; first < kRowsOfTable; first += kRowsOfPush) {
+      TestPush push;
+      push.sequence = push.unretried_below = Sequence(++sequence);
+      push.step = Step(sequence);
+      push.sections = {SectionOf(spec, KeysFrom(first, kRowsOfPush),
+                                 std::vector<float>(kRowsOfPush * kWideDim, 0.5f))};
+      ASSERT_TRUE(driver.Send(Op::kPush, PushBody(push)).status.ok());
+      check(spec.name);
+    }
+    EXPECT_GT(driver.shard().tables().all()[turn % tables]->used_bytes(), kWideBudget / 2)
+        << "the table that is trained has most of the budget";
+  }
+  EXPECT_GT(most, kWideBudget * 8 / 10);
+}
+
+TEST(ShardBudget, TwoTablesTrainedInTurnStayWithinIt) { TrainInTurn(2, 2); }
+
+TEST(ShardBudget, ThreeTablesTrainedInTurnStayWithinIt) { TrainInTurn(3, 1); }
 
 class FullShard : public testing::Test {
  protected:
@@ -255,6 +306,18 @@ TEST_F(FullShard, ControlRequestsKeepTheirPlaceInTheSession) {
   EXPECT_TRUE(driver_.Late(create).status.ok());
   EXPECT_TRUE(driver_.Late(of_new).answered);
   EXPECT_TRUE(driver_.Late(of_new).status.ok()) << driver_.Late(of_new).status;
+}
+
+// Else a client whose reads take long would be taken for gone.
+TEST_F(FullShard, ARenewalDoesNotWaitForRows) {
+  const Key a = Evicted(driver_);
+  Hold();
+  const uint64_t pull = Send(one_, Op::kPull, PullOf({a}));
+  const Reply renewed =
+      driver_.SendControl(Op::kRenewClient, RenewClient{ClientId(7), Incarnation(1)});
+  EXPECT_FALSE(driver_.Late(pull).answered);
+  EXPECT_TRUE(renewed.answered);
+  EXPECT_TRUE(renewed.status.ok()) << renewed.status;
 }
 
 TEST_F(FullShard, AReadHeldBackBringsNoStaleRow) {
@@ -417,6 +480,46 @@ TEST(ShardBudget, ReplayOverTheBudgetFlushesAndGivesTheSameRows) {
   EXPECT_EQ(
       driver.Send(Op::kPush, PushOf(240, KeysFrom(3900, 100), 0.5f)).As<PushAnswer>().duplicate,
       1u);
+}
+
+// The power goes at the second file that is written.
+class LastFile final : public ForwardingDiskTier {
+ public:
+  LastFile(DiskTier* tier, MemoryLogFiles* log) : ForwardingDiskTier(tier), log_(log) {}
+
+  using DiskTier::Ingest;
+  absl::Status Ingest(std::span<const DiskEntryView> entries) override {
+    if (++files_ < 2) return tier().Ingest(entries);
+    log_->DropUnsynced();
+    return absl::UnavailableError("the power is off");
+  }
+
+ private:
+  MemoryLogFiles* const log_;
+  int files_ = 0;
+};
+
+// Even where the life before saw a sync of the log fail: the next one that succeeds proves nothing.
+TEST(ShardBudget, AReplayPutsTheLogOnTheDiskBeforeItsRows) {
+  const std::unique_ptr<DiskTier> rows = MakeMemoryDiskTier();
+  ShardDriver driver;
+  driver.set_disk(std::make_unique<ForwardingDiskTier>(rows.get()));
+  Ready(driver);
+  Fill(driver);
+  const uint64_t last_lsn = driver.CounterValue("last_lsn");
+  driver.files().FailSyncs(true);
+  driver.SendControl(Op::kOpenClient, OpenClient{ClientId(8), Incarnation(1), Mark(0)});
+  driver.files().FailSyncs(false);
+  driver.Crash();
+
+  driver.set_limits(Tiny().limits);
+  driver.set_disk(std::make_unique<LastFile>(rows.get(), &driver.files()));
+  EXPECT_THAT(std::string(driver.Start().message()), HasSubstr("the power is off"));
+  driver.Crash();
+  driver.set_disk(std::make_unique<ForwardingDiskTier>(rows.get()));
+  const absl::Status status = driver.Start();
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_GE(driver.CounterValue("last_lsn"), last_lsn);
 }
 
 TEST(ShardBudget, WhenRowsCannotBeWrittenPushesAreRefusedAndPullsGoOn) {

@@ -501,6 +501,31 @@ TEST_F(Attempt, PublishesTheLogUpToTheCutAndLetsGo) {
   EXPECT_FALSE(ImageExists());
 }
 
+// As many rows as the log has bytes of a few each: writing them would cost more than it saves.
+TEST_F(Attempt, RowsThatWouldCostMoreThanTheirLogAreNotFlushed) {
+  std::vector<Key> keys;
+  for (uint64_t key = 100; key < 140; ++key) keys.push_back(Key(key));
+  EXPECT_EQ(node_.Open(1, node_.mark().value()), kFine);
+  TestPush push = node_.PushOf(1, 1, 0);
+  push.sections = {SectionOf(Spec(), keys, std::vector<float>(keys.size() * 4, 1))};
+  EXPECT_TRUE(node_.driver().Send(Op::kPush, PushBody(push)).status.ok());
+  EXPECT_EQ(node_.Prepare(), kFine);
+  EXPECT_EQ(node_.phase(), CheckpointPhase::kPrepared);
+  EXPECT_EQ(node_.driver().CounterValue("flushes"), 0u);
+  EXPECT_EQ(node_.Announce(1), kFine);
+  EXPECT_EQ(node_.Close(1, 1), kFine);
+  EXPECT_EQ(node_.CutState(Mark(1))->Pull(Spec(), keys), node_.driver().Pull(Spec(), keys));
+}
+
+TEST_F(Attempt, RowsThatWerePushedOftenAreFlushed) {
+  EXPECT_EQ(node_.Open(1, node_.mark().value()), kFine);
+  for (uint64_t i = 1; i <= 10; ++i) EXPECT_EQ(node_.Push(1, i, 0), kFine);
+  EXPECT_EQ(node_.driver().CounterValue("flushes"), 0u);
+  EXPECT_EQ(node_.Prepare(), kFine);
+  EXPECT_EQ(node_.driver().CounterValue("flushes"), 1u);
+  EXPECT_EQ(node_.Status().watermark.value(), node_.driver().CounterValue("watermark"));
+}
+
 // Its clients had no shard to speak to meanwhile: none of them counts as silent for as long.
 TEST_F(Attempt, TheTimeThatTheShardWasAwayIsNobodysSilence) {
   EXPECT_EQ(node_.Open(5, node_.mark().value()), kFine);

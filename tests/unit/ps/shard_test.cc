@@ -6,14 +6,17 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "common/refusal.h"
 #include "storage/initializer.h"
+#include "storage/row_codec.h"
 #include "tests/support/shard_driver.h"
 
 namespace rowhouse {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 TableSpec Spec(std::string name = "user", uint32_t dim = 4) {
@@ -35,6 +38,8 @@ std::vector<float> InitialOf(const TableSpec& spec, Key key) {
 
 class ShardTest : public testing::Test {
  protected:
+  explicit ShardTest(ShardDriver::Options options = {}) : driver_(std::move(options)) {}
+
   void SetUp() override {
     ASSERT_TRUE(driver_.Start().ok());
     driver_.Create(spec_);
@@ -312,6 +317,55 @@ TEST(ShardFlush, ABackgroundFlushTrimsTheLogAndLosesNothing) {
   driver.Crash();
   ASSERT_TRUE(driver.Start().ok());
   EXPECT_EQ(driver.Pull(spec, keys), rows);
+}
+
+// A flush that trims after every push, with a segment for each.
+class ShardTrimTest : public ShardTest {
+ protected:
+  ShardTrimTest() : ShardTest(SmallSegments()) {}
+
+ private:
+  static ShardDriver::Options SmallSegments() {
+    ShardDriver::Options options;
+    options.limits.flush_log_bytes = 1;
+    options.log.segment_bytes = 1;
+    return options;
+  }
+};
+
+TEST_F(ShardTrimTest, ASegmentThatCannotBeUnlinkedIsTriedAgainAndPushesGoOn) {
+  driver_.files().FailRemoves(true);
+  for (uint64_t sequence = 1; sequence <= 3; ++sequence) {
+    ASSERT_TRUE(Push(PushOf(sequence, {Key(1)})).status.ok());
+  }
+  const uint64_t bytes = driver_.CounterValue("log_bytes");
+  driver_.files().FailRemoves(false);
+  driver_.Retry();
+  EXPECT_LT(driver_.CounterValue("log_bytes"), bytes);
+}
+
+// Rows, then a push that only the bookkeeping knows of: clients are written as they are by then.
+TEST_F(ShardTrimTest, DamageBetweenTheRowsAndTheBookkeepingStopsTheStart) {
+  driver_.set_run_log_jobs(false);
+  Push(PushOf(1, {Key(1)}));
+  const auto rows_are_written = [this] {
+    const auto contents = driver_.DiskContents();
+    return !contents.empty() && contents.begin()->first < MetaBegin();
+  };
+  while (!rows_are_written()) ASSERT_TRUE(driver_.RunOneJob());
+  const uint64_t last_lsn = driver_.CounterValue("last_lsn");
+  Push(PushOf(2, {Key(1)}));
+  const std::string watermark(reinterpret_cast<const char*>(&last_lsn), sizeof(last_lsn));
+  while (driver_.DiskContents()[MetaKey("watermark")] != watermark) {
+    ASSERT_TRUE(driver_.RunOneJob());
+  }
+  driver_.Crash();
+
+  const std::string tail = driver_.files().List()->back();
+  driver_.files().Contents(tail).back() ^= std::byte{1};
+  const absl::Status status = driver_.Start();
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr(tail), HasSubstr(StrCat("Everything up to LSN ", last_lsn + 1))));
 }
 
 TEST(ShardOwnership, RefusesKeysOfAnotherShard) {

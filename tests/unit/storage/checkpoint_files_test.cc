@@ -9,6 +9,7 @@
 
 #include "common/checkpoint_manifest.h"
 #include "common/wire/frame.h"
+#include "storage/checksum_cache.h"
 #include "storage/memory_log_files.h"
 #include "storage/posix_log_files.h"
 #include "storage/push_log.h"
@@ -112,7 +113,8 @@ class PublishTest : public testing::Test {
 
   std::vector<CheckpointFile> Publish() {
     progress_ = std::make_unique<PublishProgress>();
-    const auto files = PublishFiles(target_.path(), rows_, log_, {{"log-1", 9}}, progress_.get());
+    const auto files =
+        PublishFiles(target_.path(), rows_, log_, {{"log-1", 9}}, progress_.get(), &checksums_);
     EXPECT_TRUE(files.ok()) << files.status();
     return files.ok() ? *files : std::vector<CheckpointFile>();
   }
@@ -132,6 +134,7 @@ class PublishTest : public testing::Test {
   std::vector<FrozenFile> rows_;
   MemoryLogFiles log_;
   std::unique_ptr<PublishProgress> progress_;
+  ChecksumCache checksums_;
 };
 
 TEST_F(PublishTest, NamesFilesByTheirContentAndLinksRows) {
@@ -176,6 +179,63 @@ TEST_F(PublishTest, WhatAManifestNamesIsNotSentAgain) {
   EXPECT_EQ(Publish().size(), 3u);
   EXPECT_EQ(fs::last_write_time(PathOf(files[1])), written);
   EXPECT_EQ(progress_->bytes_done, progress_->bytes_total);
+}
+
+// Read twice: for the checksum and for the copy. A dead attempt's manifest is none.
+constexpr uint64_t kSmallFilesRead = 2 * (11 + 9);
+
+TEST_F(PublishTest, ReadsAFileThatNeverChangesOnce) {
+  Publish();
+  EXPECT_EQ(progress_->bytes_read, (3u << 20) + kSmallFilesRead);
+  EXPECT_EQ(progress_->bytes_written, 11u + 9u);
+  EXPECT_EQ(Publish().size(), 3u);
+  EXPECT_EQ(progress_->bytes_read, kSmallFilesRead);
+  WriteTextFile(PathIn(shard_, "8.sst"), std::string(1000, 'n'));
+  rows_.push_back({"8.sst", PathIn(shard_, "8.sst")});
+  const auto files = Publish();
+  ASSERT_THAT(files, SizeIs(4));
+  EXPECT_EQ(progress_->bytes_read, 1000 + kSmallFilesRead);
+  for (const CheckpointFile& file : files) {
+    const std::string bytes = ReadTextFile(PathOf(file));
+    EXPECT_EQ(file.checksum, Checksum(std::as_bytes(std::span(bytes))));
+  }
+}
+
+TEST_F(PublishTest, AFileOfTheSameNameThatIsAnotherIsRead) {
+  const CheckpointFile before = Publish()[0];
+  fs::remove(rows_[0].path);
+  WriteTextFile(rows_[0].path, std::string(3 << 20, 's'));
+  const CheckpointFile after = Publish()[0];
+  EXPECT_NE(after.checksum, before.checksum);
+  EXPECT_EQ(ReadTextFile(PathOf(after)), std::string(3 << 20, 's'));
+}
+
+TEST_F(PublishTest, WhatAManifestNamesIsNeitherReadNorWritten) {
+  WriteManifest(Publish());
+  const uint64_t manifest_bytes = fs::file_size(target_.path() + "/" + ManifestName(Mark(7)));
+  Publish();
+  EXPECT_EQ(progress_->bytes_read, 11 + 9 + manifest_bytes);
+  EXPECT_EQ(progress_->bytes_written, 0u);
+}
+
+TEST_F(PublishTest, OlderManifestsAreReadOnlyWhereTheNewestDoesNotName) {
+  WriteManifest(Publish());
+  WriteTextFile(target_.path() + "/" + ManifestName(Mark(6)), std::string(1 << 20, 'x'));
+  Publish();
+  EXPECT_LT(progress_->bytes_read, 1u << 20);
+}
+
+TEST_F(PublishTest, ACopyIsComparedWithTheChecksumThatIsRemembered) {
+  Publish();
+  const auto time = fs::last_write_time(rows_[0].path);
+  WriteTextFile(rows_[0].path, std::string(3 << 20, 'd'));
+  fs::last_write_time(rows_[0].path, time);  // as a disk damages a file
+  const TempDir elsewhere("/dev/shm");
+  PublishProgress progress;
+  const absl::Status damaged =
+      PublishFiles(elsewhere.path(), rows_, log_, {}, &progress, &checksums_).status();
+  EXPECT_EQ(damaged.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(damaged.message()), HasSubstr(rows_[0].path));
 }
 
 TEST_F(PublishTest, WhatADeadAttemptLeftIsNotTrusted) {

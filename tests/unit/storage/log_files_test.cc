@@ -97,6 +97,15 @@ TEST_P(LogFilesTest, TruncatesAndAppendsThere) {
   EXPECT_EQ(Read("a"), "0123xy");
 }
 
+TEST_P(LogFilesTest, WritingAgainChangesNothing) {
+  auto file = Create("a");
+  ASSERT_TRUE(Append(*file, "0123456789").ok());
+  ASSERT_TRUE(file->Rewrite(3, Bytes("345")).ok());
+  EXPECT_EQ(file->size_bytes(), 10u);
+  ASSERT_TRUE(Append(*file, "x").ok());
+  EXPECT_EQ(Read("a"), "0123456789x");
+}
+
 TEST_P(LogFilesTest, OpensForAppendAtTheEnd) {
   ASSERT_TRUE(Append(*Create("a"), "01").ok());
   auto file = files_->OpenForAppend("a");
@@ -163,6 +172,42 @@ TEST(MemoryLogFiles, PowerLossTakesUnsyncedBytes) {
   ASSERT_TRUE(Append(*file, "lost").ok());
   files.DropUnsynced();
   EXPECT_EQ(Text(files.Read("a", 0, 100).value()), "kept");
+}
+
+// As the pages that an operating system could not write.
+TEST(MemoryLogFiles, WhatAFailedSyncDropsNoLaterOneBringsBackUnlessItIsWrittenAgain) {
+  MemoryLogFiles files;
+  auto file = files.Create("a").value();
+  ASSERT_TRUE(Append(*file, "01").ok());
+  ASSERT_TRUE(file->Sync().ok());
+  ASSERT_TRUE(Append(*file, "2345").ok());
+  files.FailSyncs(true);
+  ASSERT_FALSE(file->Sync().ok());
+  files.FailSyncs(false);
+  ASSERT_TRUE(file->Rewrite(3, Bytes("34")).ok());
+  ASSERT_TRUE(Append(*file, "6").ok());
+  ASSERT_TRUE(file->Sync().ok());
+  EXPECT_EQ(Text(files.Read("a", 0, 100).value()), "0123456") << "until the power goes";
+  files.DropUnsynced();
+  EXPECT_EQ(Text(files.Read("a", 0, 100).value()), std::string("01\0"
+                                                               "34\0"
+                                                               "6",
+                                                               7));
+}
+
+TEST(MemoryLogFiles, LosingOnlyWhatFailedSyncsDroppedKeepsWhatWaitsForOne) {
+  MemoryLogFiles files;
+  auto file = files.Create("a").value();
+  ASSERT_TRUE(Append(*file, "01").ok());
+  files.FailSyncs(true);
+  ASSERT_FALSE(file->Sync().ok());
+  ASSERT_TRUE(Append(*file, "23").ok());
+  EXPECT_EQ(files.CleanBytes("a"), 2u);
+  files.DropFailedSyncs();
+  EXPECT_EQ(Text(files.Read("a", 0, 100).value()), std::string("\0\0"
+                                                               "23",
+                                                               4));
+  EXPECT_EQ(files.CleanBytes("a"), 2u);
 }
 
 TEST(MemoryLogFiles, TornAppendLeavesItsFirstBytes) {

@@ -14,6 +14,7 @@
 #include "storage/memory_log_files.h"
 #include "storage/posix_log_files.h"
 #include "storage/push_log_format.h"
+#include "tests/support/forwarding_log_files.h"
 #include "tests/unit/storage/test_files.h"
 
 namespace rowhouse {
@@ -378,6 +379,113 @@ TEST_F(PushLogTest, FailedFirstWriteOfASegmentCanBeRetried) {
   EXPECT_THAT(Names(), SizeIs(2));
   Open();
   ExpectReplayed(1, 3);
+}
+
+// Failed syncs: what they covered is not on the disk, and the next one says nothing of it.
+
+TEST_F(PushLogTest, AfterAFailedSyncWhatItCoveredIsWrittenAgain) {
+  WriteSample();
+  files_.FailSyncs(true);
+  EXPECT_FALSE(log_->Sync().ok());
+  EXPECT_FALSE(log_->Sync().ok());
+  Write(10, 12);
+  EXPECT_EQ(log_->synced_lsn(), Lsn(6));
+  files_.FailSyncs(false);
+  Sync();
+  EXPECT_EQ(log_->synced_lsn(), Lsn(12));
+  files_.DropUnsynced();
+  Open();
+  ExpectReplayed(1, 12);
+}
+
+TEST_F(PushLogTest, AfterAFailedSyncASegmentIsWrittenAgainWithItsHeader) {
+  Open();
+  Write(1, 3);
+  files_.FailSyncs(true);
+  EXPECT_FALSE(log_->Sync().ok());
+  files_.FailSyncs(false);
+  Sync();
+  files_.DropUnsynced();
+  Open();
+  ExpectReplayed(1, 3);
+}
+
+TEST_F(PushLogTest, WhatDoesNotReadBackAfterAFailedSyncIsNeverTrusted) {
+  WriteSample();
+  files_.FailSyncs(true);
+  EXPECT_FALSE(log_->Sync().ok());
+  files_.FailSyncs(false);
+  Contents(0)[tail_offset_ + 60] ^= std::byte{1};
+  for (int i = 0; i < 2; ++i) {
+    const absl::Status status = log_->Sync();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr(Names()[0]), HasSubstr(StrCat("offset ", tail_offset_)),
+                      HasSubstr("restart")));
+  }
+  EXPECT_EQ(log_->synced_lsn(), Lsn(6));
+  Open();
+  ExpectReplayed(1, 6);
+}
+
+// The system's cache outlives the process, and so does what it does not tell.
+TEST_F(PushLogTest, AStartWritesAgainWhatNothingKnowsToHaveBeenSynced) {
+  WriteSample();
+  files_.FailSyncs(true);
+  EXPECT_FALSE(log_->Sync().ok());
+  files_.FailSyncs(false);
+  Open();
+  ExpectReplayed(1, 9);
+  files_.DropUnsynced();
+  Open();
+  ExpectReplayed(1, 9);
+}
+
+TEST_F(PushLogTest, AStartThatCannotSyncWhatItReadIsRefused) {
+  WriteSample();
+  files_.FailSyncs(true);
+  EXPECT_THAT(std::string(TryOpen().message()), HasSubstr("the sync failed"));
+  files_.FailSyncs(false);
+  Open();
+  ExpectReplayed(1, 9);
+}
+
+// Counts the bytes that are written again.
+class CountingFiles final : public ForwardingLogFiles {
+ public:
+  using ForwardingLogFiles::ForwardingLogFiles;
+  uint64_t rewritten_bytes = 0;
+
+ private:
+  class File final : public ForwardingLogFile {
+   public:
+    File(std::unique_ptr<LogFile> file, uint64_t* bytes)
+        : ForwardingLogFile(std::move(file)), bytes_(bytes) {}
+    absl::Status Rewrite(uint64_t offset, std::span<const std::byte> bytes) override {
+      *bytes_ += bytes.size();
+      return ForwardingLogFile::Rewrite(offset, bytes);
+    }
+
+   private:
+    uint64_t* const bytes_;
+  };
+  std::unique_ptr<LogFile> Wrap(std::unique_ptr<LogFile> file) override {
+    return std::make_unique<File>(std::move(file), &rewritten_bytes);
+  }
+};
+
+TEST_F(PushLogTest, AStartWritesNothingAgainThatIsKnownToHaveBeenSynced) {
+  WriteSample();  // the last batch vouches for LSN 6
+  const uint64_t size = log_->size_bytes();
+  const auto rewritten = [this](uint64_t synced) {
+    CountingFiles files(&files_);
+    const auto log = PushLog::Open(&files, options_, Lsn(0), Lsn(synced),
+                                   [](const LogRecord&) { return absl::OkStatus(); });
+    EXPECT_TRUE(log.ok()) << log.status();
+    return files.rewritten_bytes;
+  };
+  EXPECT_EQ(rewritten(0), size - tail_offset_);
+  EXPECT_EQ(rewritten(9), 0u);
 }
 
 // Tails and damage.

@@ -3,14 +3,16 @@
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 #include <rocksdb/file_system.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/sst_file_writer.h>
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
-#include <thread>
 
 #include "common/text.h"
 #include "tests/support/temp_dir.h"
@@ -61,6 +63,29 @@ class FullFiles final : public rocksdb::FileSystemWrapper {
   const std::string word_;
 };
 
+// Counts how often RocksDB has come back by itself.
+class Recoveries final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo&) override {
+    const std::lock_guard lock(mutex_);
+    ++count_;
+    changed_.notify_all();
+  }
+  int count() {
+    const std::lock_guard lock(mutex_);
+    return count_;
+  }
+  bool AwaitMoreThan(int count, std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_until(lock, deadline, [&] { return count_ > count; });
+  }
+
+ private:
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  int count_ = 0;
+};
+
 class RocksFullDisk : public ::testing::Test {
  protected:
   void Open(const std::string& word) {
@@ -69,6 +94,7 @@ class RocksFullDisk : public ::testing::Test {
     options_.create_if_missing = true;
     options_.info_log = MakeRocksLogger();
     options_.env = full_env_.get();
+    options_.listeners.push_back(recoveries_);
     env_ = SurviveFullDisk(&options_);
     rocksdb::DB* db = nullptr;
     const rocksdb::Status status = rocksdb::DB::Open(options_, dir_.path() + "/rows", &db);
@@ -89,12 +115,11 @@ class RocksFullDisk : public ::testing::Test {
   // The first success within 30 s; RocksDB tries to come back every second.
   rocksdb::Status IngestWhenBack(const std::string& value) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    rocksdb::Status status = Ingest(value);
-    while (!status.ok() && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      status = Ingest(value);
+    while (true) {
+      const int before = recoveries_->count();
+      const rocksdb::Status status = Ingest(value);
+      if (status.ok() || !recoveries_->AwaitMoreThan(before, deadline)) return status;
     }
-    return status;
   }
 
   std::string Get() {
@@ -104,6 +129,7 @@ class RocksFullDisk : public ::testing::Test {
   }
 
   TempDir dir_;
+  const std::shared_ptr<Recoveries> recoveries_ = std::make_shared<Recoveries>();
   rocksdb::Options options_;
   std::shared_ptr<FullFiles> files_;
   std::unique_ptr<rocksdb::Env> full_env_;

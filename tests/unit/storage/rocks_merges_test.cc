@@ -9,12 +9,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-void End(RocksMerges* merges) { merges->OnCompactionCompleted(nullptr, {}); }
-
 TEST(RocksMerges, AMergeThatEndsWakesWhoWaits) {
   RocksMerges merges;
   const uint64_t before = merges.ended();
-  std::thread merge([&] { End(&merges); });
+  std::thread merge([&] { merges.NoteEnd(); });
   EXPECT_TRUE(merges.WaitBeyond(before, Clock::now() + std::chrono::minutes(1)));
   merge.join();
   EXPECT_EQ(merges.ended(), before + 1);
@@ -23,7 +21,7 @@ TEST(RocksMerges, AMergeThatEndsWakesWhoWaits) {
 TEST(RocksMerges, OneThatEndedBeforeTheWaitCounts) {
   RocksMerges merges;
   const uint64_t before = merges.ended();
-  End(&merges);
+  merges.NoteEnd();
   EXPECT_TRUE(merges.WaitBeyond(before, Clock::now()));
 }
 
@@ -35,8 +33,8 @@ TEST(RocksMerges, TheWaitHasAnEnd) {
 TEST(RocksMerges, AChangeIsTakenOnce) {
   RocksMerges merges;
   EXPECT_FALSE(merges.TakeChange());
-  End(&merges);
-  End(&merges);
+  merges.NoteEnd();
+  merges.NoteEnd();
   EXPECT_TRUE(merges.TakeChange());
   EXPECT_FALSE(merges.TakeChange());
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <random>
 #include <vector>
 
 #include "storage/initializer.h"
@@ -171,6 +173,106 @@ TEST(TableRows, AVisitorMayEraseTheRowThatItVisits) {
   Create(table, KeysTo(100));
   table.Visit(0, ~0ull, [&](std::byte* row) { table.Erase(row); });
   EXPECT_EQ(table.row_count(), 0u);
+}
+
+constexpr uint32_t kWideRows = 20000;  // of dim 64: three slabs
+
+std::vector<Key> KeysOf(TableRows& table) {
+  std::vector<Key> keys;
+  table.Visit(0, ~0ull, [&](std::byte* row) { keys.push_back(RowLayout::Header(row).key); });
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+TEST(TableRows, CompactGivesBackWhatErasedRowsTook) {
+  TableRows table(SpecOf(64), Generation(1));
+  const auto keys = KeysTo(kWideRows);
+  const auto rows = Create(table, keys);
+  std::vector<Key> kept;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    RowLayout::Weights(rows[i])[0] = static_cast<float>(i);
+    if (i % 5 == 0) kept.push_back(keys[i]);
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (i % 5 != 0) table.Erase(rows[i]);
+  }
+  EXPECT_GT(table.held_bytes(), kWideRows * table.layout().stride_bytes());
+  const uint64_t compact = table.compact_bytes();
+  EXPECT_LE(compact, table.used_bytes() + (uint64_t{2} << 20));
+  EXPECT_EQ(table.Compact(~0ull, 100, true), 100u);
+  EXPECT_GT(table.held_bytes(), compact);
+  table.Compact(~0ull, ~0ull, true);
+  EXPECT_EQ(table.held_bytes(), compact);
+  EXPECT_LE(table.resident_bytes(), compact + 4096);
+  EXPECT_EQ(table.row_number_end(), kept.size());
+  std::sort(kept.begin(), kept.end());
+  EXPECT_EQ(KeysOf(table), kept);
+  const auto weights = Gather(table, keys);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    ASSERT_EQ(weights[i * 64], i % 5 == 0 ? static_cast<float>(i) : Initial(table, keys[i])[0])
+        << i;
+  }
+}
+
+TEST(TableRows, CompactEndsWhereEnoughIsFreed) {
+  TableRows table(SpecOf(64), Generation(1));
+  const auto rows = Create(table, KeysTo(kWideRows));
+  for (size_t i = 0; i < rows.size(); i += 2) table.Erase(rows[i]);
+  const uint64_t held = table.held_bytes();
+  table.Compact(1, ~0ull, true);
+  EXPECT_LT(table.held_bytes(), held);
+  EXPECT_GT(table.held_bytes(), table.compact_bytes() + (uint64_t{2} << 20));
+}
+
+TEST(TableRows, CompactLeavesADirtyRowWhereItIsUnlessTold) {
+  TableRows table(SpecOf(4), Generation(1));
+  const auto keys = KeysTo(100);
+  const auto rows = Create(table, keys);
+  RowLayout::Header(rows[95]).flags = kRowDirty;
+  for (size_t i = 0; i < 50; ++i) table.Erase(rows[i]);
+  EXPECT_EQ(table.Compact(~0ull, ~0ull, false), 4u);
+  EXPECT_EQ(table.row_number_end(), 96u);
+  std::byte* row = nullptr;
+  table.Find({&keys[95], 1}, {&row, 1});
+  EXPECT_EQ(row, rows[95]);
+  table.Compact(~0ull, ~0ull, true);
+  EXPECT_EQ(table.row_number_end(), 50u);
+  table.Find({&keys[95], 1}, {&row, 1});
+  EXPECT_EQ(RowLayout::Header(row).flags, kRowDirty);
+}
+
+TEST(TableRows, WhatIsLeftOfAnEmptiedTableIsSmall) {
+  TableRows table(SpecOf(1), Generation(1));
+  const auto keys = KeysTo(300000);
+  for (int round = 0; round < 2; ++round) {
+    for (std::byte* const row : Create(table, keys)) table.Erase(row);
+    EXPECT_LT(table.used_bytes(), 32u << 10) << "the index";
+    table.Compact(~0ull, ~0ull, false);
+    EXPECT_EQ(table.row_number_end(), 0u);
+    EXPECT_LT(table.resident_bytes(), 32u << 10);
+  }
+}
+
+TEST(TableRows, StaysRightWhileRowsComeGoAndMove) {
+  TableRows table(SpecOf(1), Generation(1));
+  std::map<Key, float> expected;
+  std::mt19937_64 random(20261125);
+  for (int i = 1; i <= 200000; ++i) {
+    const bool shrinks = i / 20000 % 2 != 0;
+    const Key key(random() % 30000);
+    std::byte* row = nullptr;
+    if (random() % 8 < (shrinks ? 7u : 1u)) {
+      table.Find({&key, 1}, {&row, 1});
+      ASSERT_EQ(row != nullptr, expected.erase(key) == 1);
+      if (row != nullptr) table.Erase(row);
+    } else {
+      table.FindOrCreate({&key, 1}, {&row, 1});
+      *RowLayout::Weights(row) = expected[key] = static_cast<float>(i);
+    }
+    if (random() % 64 == 0) table.Compact(random() % 10000, random() % 100, true);
+  }
+  EXPECT_EQ(table.row_count(), expected.size());
+  for (const auto& [key, weight] : expected) ASSERT_EQ(Gather(table, {key})[0], weight);
 }
 
 // What a row costs beyond its weights and optimizer state: header, padding, index.

@@ -51,6 +51,29 @@ TEST(CheckpointDirectory, ReadsWhatItWroteAndLeavesNoTemporary) {
   EXPECT_FALSE(std::filesystem::exists(made.directory().ManifestPath(Mark(4)) + ".tmp"));
 }
 
+// What the message of a failed Write says.
+std::string ErrorOfWrite(const CheckpointDirectory& directory) {
+  CheckpointManifest manifest;
+  manifest.mark = Mark(4);
+  return std::string(directory.Write(manifest).message());
+}
+
+TEST(CheckpointDirectory, AFailedWriteNamesTheFileAndWhatToDo) {
+  const HandmadeCheckpoints made;
+  const std::string temporary = made.directory().ManifestPath(Mark(4)) + ".tmp";
+  // The device takes every byte, and cannot be synced.
+  std::filesystem::create_symlink("/dev/null", temporary);
+  EXPECT_THAT(ErrorOfWrite(made.directory()), HasSubstr("cannot sync '" + temporary + "'"));
+  EXPECT_THAT(ErrorOfWrite(made.directory()), HasSubstr("checkpoint 4 does not exist; check"));
+  std::filesystem::remove(temporary);
+  std::filesystem::create_symlink("/dev/full", temporary);
+  EXPECT_THAT(ErrorOfWrite(made.directory()), HasSubstr("cannot write '" + temporary + "'"));
+  std::filesystem::remove(temporary);
+  std::filesystem::remove_all(made.directory().files_path());
+  EXPECT_THAT(ErrorOfWrite(made.directory()), HasSubstr(made.directory().files_path()));
+  EXPECT_THAT(*made.directory().Numbers(), ElementsAre());
+}
+
 TEST(CheckpointDirectory, NamesAManifestThatIsMissingDamagedOrUnderAnotherNumber) {
   const HandmadeCheckpoints made;
   made.Add(4, {"a"});

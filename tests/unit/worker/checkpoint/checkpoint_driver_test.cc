@@ -28,14 +28,15 @@ class ScriptedShards : public Client {
  public:
   explicit ScriptedShards(uint32_t count) : shards(count) {}
 
-  absl::StatusOr<std::vector<ControlBody>> AskAllShards(std::string what, Op op,
-                                                        ControlBody message) override {
+  void AskAllShards(std::string what, Op op, ControlBody message,
+                    std::function<void(ControlAnswers)> done) override {
     asked.push_back(what);
     if (what == fails)
-      return Refuse(RefusalReason::kDisconnected, "shard 1 at b:2: connection lost");
+      return done(Refuse(RefusalReason::kDisconnected, "shard 1 at b:2: connection lost"));
+    if (what == keeps_quiet) return on_quiet();
     std::vector<ControlBody> answers;
     for (CheckpointStatusAnswer& shard : shards) answers.push_back(Answer(&shard, op, message));
-    return answers;
+    done(std::move(answers));
   }
 
   absl::StatusOr<Table> CreateTable(const TableSpec&) override { return Table{}; }
@@ -49,7 +50,9 @@ class ScriptedShards : public Client {
 
   std::vector<CheckpointStatusAnswer> shards;
   std::vector<std::string> asked;
-  std::string fails;  // the request that does
+  std::string fails;        // the request that does
+  std::string keeps_quiet;  // the request that is never answered
+  std::function<void()> on_quiet = [] {};
   std::string directory;
   bool shows_files = true;  // false: the directory is another one of the same name
   // Called before each status answer.
@@ -190,9 +193,42 @@ TEST_F(CheckpointDriverTest, WaitsForAClientThatAnyShardHasHeardOf) {
 
 TEST_F(CheckpointDriverTest, GivesUpWhenItIsCancelled) {
   shards_.shards[0].unclosed.push_back({ClientId(5), Incarnation(2), 0});
-  options_.cancelled = [] { return true; };
+  options_.cancellation->Cancel();
   EXPECT_THAT(ErrorOfCreate(), HasSubstr("cancelled"));
   EXPECT_EQ(shards_.asked.back(), "end checkpoint");
+}
+
+constexpr uint32_t kHoursMs = 10 * 3'600'000;
+
+TEST_F(CheckpointDriverTest, IsWokenBetweenTwoQuestions) {
+  shards_.shards[0].unclosed.push_back({ClientId(5), Incarnation(2), 0});
+  options_.poll_ms = options_.timeout_ms = kHoursMs;
+  std::promise<void> waits;
+  bool told = false;
+  shards_.before_status = [&](CheckpointStatusAnswer* shard) {
+    if (shard->phase == CheckpointPhase::kMarked && !std::exchange(told, true)) waits.set_value();
+  };
+  auto error = std::async(std::launch::async, [&] { return ErrorOfCreate(); });
+  waits.get_future().wait();
+  options_.cancellation->Cancel();
+  EXPECT_THAT(error.get(), HasSubstr("cancelled"));
+}
+
+TEST_F(CheckpointDriverTest, IsWokenWhileShardsDoNotAnswer) {
+  shards_.keeps_quiet = "checkpoint status";
+  std::promise<void> asked;
+  shards_.on_quiet = [&] { asked.set_value(); };
+  auto error = std::async(std::launch::async, [&] { return ErrorOfCreate(); });
+  asked.get_future().wait();
+  options_.cancellation->Cancel();
+  EXPECT_THAT(error.get(), HasSubstr("cancelled"));
+  EXPECT_EQ(shards_.asked.back(), "end checkpoint");
+}
+
+TEST_F(CheckpointDriverTest, ItsEndWaitsForShardsNoLongerThanItIsTold) {
+  shards_.keeps_quiet = "end checkpoint";
+  options_.abandon_timeout_ms = 1;
+  EXPECT_TRUE(Create().ok());
 }
 
 TEST_F(CheckpointDriverTest, LeavesADirectoryAloneThatIsInUse) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -48,6 +50,29 @@ TEST(CheckParts, NamesTheTableWhoseArraysDoNotFit) {
 TEST(CheckParts, NamesATableThatIsThereTwice) {
   ExpectBoth({}, {kUser, {TableId(12), Generation(1), 4}, kUser},
              "table 'no 11' is in parts 0 and 2");
+}
+
+TEST(CheckGradients, NamesTableKeyAndColumnOfTheFirstThatIsOutOfBounds) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  for (const size_t count : {1, 16, 17, 40}) {  // of rows; blocks end within, and behind, a row
+    std::vector<Key> keys;
+    for (size_t i = 0; i < count; ++i) keys.push_back(Key(100 + i));
+    for (size_t at = 0; at < count * kUser.dim; ++at) {
+      std::vector<float> gradients(count * kUser.dim, kGradientAbsMax);
+      const PushPart part{kUser, keys, gradients};
+      EXPECT_TRUE(CheckGradients({&part, 1}, NameOf).ok());
+      for (const float bad :
+           {kNan, -kNan, kInfinity, -kInfinity, std::nextafter(-kGradientAbsMax, -kInfinity)}) {
+        gradients[at] = bad;
+        const absl::Status status = CheckGradients({&part, 1}, NameOf);
+        EXPECT_EQ(ReasonOf(status), RefusalReason::kBadGradient);
+        const std::string place = "'no 11': key " + std::to_string(100 + at / kUser.dim) +
+                                  ", column " + std::to_string(at % kUser.dim) + ":";
+        EXPECT_NE(std::string(status.message()).find(place), std::string::npos) << status;
+      }
+    }
+  }
 }
 
 TEST(CheckParts, RefusesDimsOutOfBounds) {

@@ -46,6 +46,8 @@ TEST(CtlOptions, ReadsTheOtherCheckpointCommands) {
   const CtlOptions verify = Good({"checkpoint", "verify", "--dir", "d", "--checkpoint", "7"});
   EXPECT_EQ(verify.command, CtlCommand::kVerifyCheckpoint);
   EXPECT_EQ(verify.number, 7u);
+  EXPECT_FALSE(verify.all);
+  EXPECT_TRUE(Good({"checkpoint", "verify", "--dir", "d", "--all"}).all);
   const CtlOptions prune =
       Good({"checkpoint", "prune", "--dir", "d", "--keep", "3", "--keep-every", "10", "--dry-run"});
   EXPECT_EQ(prune.command, CtlCommand::kPrune);
@@ -72,6 +74,8 @@ TEST(CtlOptions, NamesWhatIsWrong) {
   EXPECT_THAT(ErrorOf({"checkpoint", "list"}), HasSubstr("--dir"));
   EXPECT_THAT(ErrorOf({"checkpoint", "list", "--dir", "d", "--kepp", "3"}), HasSubstr("--kepp"));
   EXPECT_THAT(ErrorOf({"checkpoint", "prune", "--dir", "d", "--keep", "0"}), HasSubstr("--keep"));
+  EXPECT_THAT(ErrorOf({"checkpoint", "verify", "--dir", "d", "--all", "--checkpoint", "7"}),
+              HasSubstr("excludes"));
   EXPECT_THAT(ErrorOf({"checkpoint", "create", "--dir", "d"}), HasSubstr("--servers or --cluster"));
   EXPECT_THAT(ErrorOf({"checkpoint", "create", "--dir", "d", "--cluster", "/nowhere.toml"}),
               HasSubstr("/nowhere.toml"));
@@ -85,6 +89,7 @@ TEST(CtlOptions, EveryCommandHasHelpWithExamplesAndExitCodes) {
     EXPECT_THAT(help, HasSubstr("Exit codes: 0"));
   }
   EXPECT_THAT(AnswerTo({"verify", "--help"}), HasSubstr("rowhousectl verify --data-dir"));
+  EXPECT_THAT(AnswerTo({"verify", "--help"}), HasSubstr("2 it could not be judged"));
   EXPECT_THAT(AnswerTo({"--help"}), HasSubstr("checkpoint"));
   EXPECT_EQ(AnswerTo({"--version"}), "rowhousectl 1.2.3\n");
 }

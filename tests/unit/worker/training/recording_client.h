@@ -34,8 +34,9 @@ class RecordingClient : public Client {
   }
 
   absl::StatusOr<std::vector<StatsAnswer>> Stats() override { return std::vector<StatsAnswer>{}; }
-  absl::StatusOr<std::vector<ControlBody>> AskAllShards(std::string, Op, ControlBody) override {
-    return absl::UnimplementedError("no shards here");
+  void AskAllShards(std::string, Op, ControlBody,
+                    std::function<void(ControlAnswers)> done) override {
+    done(absl::UnimplementedError("no shards here"));
   }
   uint32_t shard_count() const override { return 1; }
   ClientId id() const override { return ClientId(1); }

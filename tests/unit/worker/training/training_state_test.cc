@@ -12,12 +12,12 @@ std::vector<Rating> SomeRatings() { return {{Key(1), Key(2), 3}, {Key(4), Key(~0
 
 ScheduleOptions SomeSchedule() { return {.batch_rows = 16, .seed = ~0ull, .rank = 1, .world = 2}; }
 
-std::string SomeState() {
+std::string SomeState(const RunShape& run = {1000, 2}) {
   TrainingProgress progress;
   progress.epoch = 3;
   progress.step = 40;
   progress.epoch_steps_done = 2;
-  return EncodeTrainingState(IdentityOf(SomeRatings(), SomeSchedule()), progress);
+  return EncodeTrainingState(IdentityOf(SomeRatings(), SomeSchedule()), run, progress);
 }
 
 std::string ErrorAgainst(const std::vector<Rating>& ratings, const ScheduleOptions& schedule) {
@@ -55,11 +55,21 @@ TEST(TrainingState, NamesWhatDiffersWithBothValues) {
   EXPECT_THAT(ErrorAgainst(ratings, SomeSchedule()), HasSubstr("examples 2, this one has 1"));
 }
 
+TEST(TrainingState, SaysWhatChangesTheBitsOfARunThatGoesOn) {
+  EXPECT_EQ(WhatChangesBits(SomeState(), {1000, 2}), "");
+  EXPECT_THAT(WhatChangesBits(SomeState(), {500, 2}),
+              HasSubstr("checkpoint_every_steps 1000 (this one has 500):"));
+  EXPECT_THAT(WhatChangesBits(SomeState(), {0, 3}),
+              HasSubstr("(this one has 0) and prefetch_steps 2 (this one has 3):"));
+  EXPECT_EQ(WhatChangesBits(SomeState({0, 2}), {500, 3}), "") << "those by time promise no bits";
+}
+
 TEST(TrainingState, TextOfSomebodyElseSaysNothing) {
   const JobIdentity job = IdentityOf(SomeRatings(), SomeSchedule());
   for (const char* text : {"", "before lunch", "{\"epoch\": 3}", "[1]", "{\"rowhouse_training\":1}",
                            "{\"rowhouse_training\":1,\"job\":3}"}) {
     EXPECT_TRUE(CheckSameJob(text, job).ok()) << text;
+    EXPECT_EQ(WhatChangesBits(text, {1, 1}), "") << text;
   }
 }
 
