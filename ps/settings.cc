@@ -67,10 +67,17 @@ void AddStorage(ServerOptions* server, Settings* settings) {
                     "A push log segment is closed when it has grown beyond this");
   settings->Switch("archive", &server->log.archive,
                    "Keep push log segments that recovery no longer needs");
+  settings->Switch("log_direct", &server->log_direct,
+                   "Large writes of the push log go past the system's page cache");
   settings->Integer("log_buffer_bytes_max", &limits.log_buffer_bytes_max, {kMiB, 65536 * kMiB},
                     "bytes", "Records waiting to be written before requests wait too");
   settings->Integer("flush_log_bytes", &limits.flush_log_bytes, {kMiB, (1ull << 20) * kMiB},
-                    "bytes", "Push log written between two flushes of changed rows");
+                    "bytes", "Least push log written between two flushes of changed rows");
+  settings->Integer("flush_log_ratio", &limits.flush_log_ratio, {0, 1000}, "times",
+                    "A flush waits until the push log since the last one is this many times as "
+                    "large as the changed rows, where there is no memory budget");
+  settings->Integer("flush_log_bytes_max", &limits.flush_log_bytes_max, {kMiB, (1ull << 20) * kMiB},
+                    "bytes", "Most push log written before a flush, whatever the ratio");
   settings->Integer("flush_step_rows", &limits.flush_step_rows, {1, 1 << 20}, "rows",
                     "Rows looked at between two requests during a flush");
   settings->Integer("flush_file_rows", &limits.flush_file_rows, {1, 1 << 24}, "rows",

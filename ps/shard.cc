@@ -399,8 +399,14 @@ bool Shard::FlushDue() const {
   if (checkpointer_.HoldsFlush()) return false;
   if (checkpointer_.WantsFlush()) return true;
   if (watermark_ == log_.last_lsn()) return false;
-  return stopping_ || log_.appended_bytes() - flushed_log_bytes_ > limits_.flush_log_bytes ||
-         (budgeted() && MemoryFlushDue());
+  return stopping_ || LogFlushDue() || (budgeted() && MemoryFlushDue());
+}
+
+bool Shard::LogFlushDue() const {
+  const uint64_t log_bytes = log_.appended_bytes() - flushed_log_bytes_;
+  if (log_bytes <= limits_.flush_log_bytes) return false;
+  if (budgeted() || log_bytes > limits_.flush_log_bytes_max) return true;
+  return log_bytes > limits_.flush_log_ratio * DirtyBytes();
 }
 
 void Shard::Pump(Effects* effects) {

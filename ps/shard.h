@@ -221,6 +221,7 @@ class Shard {
                          Durability durability, Effects* effects);
   std::vector<DiskEntry> Bookkeeping(Lsn watermark) const;
   bool FlushDue() const;
+  bool LogFlushDue() const;
   void PumpCheckpoint(Effects* effects);
   ImageFlush FlushForImage() const;
   void Carry(Flusher::Next next, Effects* effects);

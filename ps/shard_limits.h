@@ -14,9 +14,14 @@ struct ShardLimits {
   uint32_t dedup_entries_max = 4096;
   uint64_t checkpoint_timeout_ms = 10ull * 60 * 1000;
   uint64_t log_buffer_bytes_max = 256ull << 20;
-  // A flush writes every changed row: with 1 GiB between two, a table that is pushed all over is
-  // rewritten less often, and a start has at most that much log to replay.
+  // A flush writes every changed row, so it is due when the log since the last one is
+  // flush_log_ratio times as large as they are, which bounds what flushes add to the log's own
+  // writing; but not before flush_log_bytes, and at flush_log_bytes_max at the latest, which bounds
+  // what a start has to replay (about 3 GB a second). Under a memory budget flush_log_bytes alone
+  // counts, and changed rows that fill the memory.
   uint64_t flush_log_bytes = 1ull << 30;
+  uint32_t flush_log_ratio = 4;
+  uint64_t flush_log_bytes_max = 16ull << 30;
   uint32_t flush_step_rows = 2048;
   uint32_t flush_file_rows = 65536;
 

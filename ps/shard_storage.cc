@@ -45,12 +45,12 @@ absl::Status Publish(const CheckpointJob& job, const DiskTier& disk, const LogFi
 }  // namespace
 
 absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
-                                              const ShardIdentity& identity) {
+                                              const ShardIdentity& identity, LogWrites log_writes) {
   ShardStorage storage;
   ASSIGN_OR_RETURN(storage.dir, DataDir::Open(path, identity));
   storage.identity = storage.dir->identity();
   ASSIGN_OR_RETURN(storage.disk, OpenRocksDiskTier(storage.dir->rows_path()));
-  ASSIGN_OR_RETURN(storage.files, OpenPosixLogFiles(storage.dir->log_path()));
+  ASSIGN_OR_RETURN(storage.files, OpenPosixLogFiles(storage.dir->log_path(), log_writes));
   return storage;
 }
 

@@ -14,6 +14,7 @@
 #include "storage/data_dir.h"
 #include "storage/disk_tier.h"
 #include "storage/log_files.h"
+#include "storage/posix_log_files.h"
 #include "storage/push_log.h"
 
 namespace rowhouse {
@@ -29,7 +30,8 @@ struct ShardStorage {
 
 // RocksDB and POSIX files below `path`. Errors: see data_dir.h; each names the path.
 absl::StatusOr<ShardStorage> OpenShardStorage(const std::string& path,
-                                              const ShardIdentity& identity);
+                                              const ShardIdentity& identity,
+                                              LogWrites log_writes = LogWrites::kDirect);
 
 // Fills `shard` with what is stored: bookkeeping, rows, then the log above the watermark; opens the
 // log for writing. `found` gets a line of what was read, for the server's log.

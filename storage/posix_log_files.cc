@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -14,6 +15,7 @@
 
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "storage/direct_file.h"
 #include "storage/iovecs.h"
 #include "storage/posix_file.h"
 
@@ -22,11 +24,20 @@ namespace {
 
 class PosixLogFile final : public LogFile {
  public:
-  PosixLogFile(std::string path, UniqueFd fd, uint64_t size_bytes)
-      : path_(std::move(path)), fd_(std::move(fd)), size_bytes_(size_bytes) {}
+  PosixLogFile(std::string path, UniqueFd fd, LogWrites writes, uint64_t size_bytes)
+      : path_(std::move(path)),
+        fd_(std::move(fd)),
+        direct_(writes == LogWrites::kDirect ? DirectFile::Open(path_) : nullptr),
+        size_bytes_(size_bytes) {}
 
   absl::Status Append(std::span<const std::span<const std::byte>> pieces) override {
-    return WriteAt(&size_bytes_, pieces);
+    std::vector<iovec> iovecs = ToIovecs(pieces);
+    std::span<iovec> left = iovecs;
+    if (direct_ != nullptr && TotalBytes(left) >= kDirectBytesMin) {
+      RETURN_IF_ERROR(FillBlock(&left));
+      RETURN_IF_ERROR(direct_->WriteBlocks(&size_bytes_, &left));
+    }
+    return WriteAt(&size_bytes_, left);
   }
 
   absl::Status Sync() override {
@@ -34,7 +45,8 @@ class PosixLogFile final : public LogFile {
   }
 
   absl::Status Rewrite(uint64_t offset, std::span<const std::byte> bytes) override {
-    return WriteAt(&offset, std::span(&bytes, 1));
+    std::vector<iovec> iovecs = ToIovecs(std::span(&bytes, 1));
+    return WriteAt(&offset, iovecs);
   }
 
   absl::Status Truncate(uint64_t bytes) override {
@@ -50,10 +62,23 @@ class PosixLogFile final : public LogFile {
   uint64_t size_bytes() const override { return size_bytes_; }
 
  private:
+  // Below it, the copy into the page cache is quicker than the disk.
+  static constexpr size_t kDirectBytesMin = 128 << 10;
+
+  // Appends as much as makes the file end with a whole block, so that no block is written both
+  // through the page cache and past it, which would make each wait for the other.
+  absl::Status FillBlock(std::span<iovec>* left) {
+    constexpr size_t kBlockBytes = DirectFile::kBlockBytes;
+    std::array<std::byte, kBlockBytes> buffer;
+    const auto bytes =
+        std::span(buffer).first((kBlockBytes - size_bytes_ % kBlockBytes) % kBlockBytes);
+    *left = CopyFront(*left, bytes);
+    iovec piece = {bytes.data(), bytes.size()};
+    return bytes.empty() ? absl::OkStatus() : WriteAt(&size_bytes_, {&piece, 1});
+  }
+
   // Leaves `offset` behind what was written.
-  absl::Status WriteAt(uint64_t* offset, std::span<const std::span<const std::byte>> pieces) {
-    std::vector<iovec> iovecs = ToIovecs(pieces);
-    std::span<iovec> left = iovecs;
+  absl::Status WriteAt(uint64_t* offset, std::span<iovec> left) {
     while (!left.empty()) {
       const int count = static_cast<int>(std::min<size_t>(left.size(), IOV_MAX));
       const ssize_t written = pwritev(fd_.get(), left.data(), count, static_cast<off_t>(*offset));
@@ -69,12 +94,14 @@ class PosixLogFile final : public LogFile {
 
   const std::string path_;
   const UniqueFd fd_;
+  const std::unique_ptr<DirectFile> direct_;  // null: none
   uint64_t size_bytes_;
 };
 
 class PosixLogFiles final : public LogFiles {
  public:
-  explicit PosixLogFiles(std::string directory) : directory_(std::move(directory)) {}
+  PosixLogFiles(std::string directory, LogWrites writes)
+      : directory_(std::move(directory)), writes_(writes) {}
 
   absl::StatusOr<std::unique_ptr<LogFile>> Create(std::string_view name) override {
     const std::string path = Describe(name);
@@ -83,7 +110,7 @@ class PosixLogFiles final : public LogFiles {
       unlink(path.c_str());
       return status;
     }
-    return std::make_unique<PosixLogFile>(path, std::move(fd), 0);
+    return std::make_unique<PosixLogFile>(path, std::move(fd), writes_, 0);
   }
 
   absl::StatusOr<std::unique_ptr<LogFile>> OpenForAppend(std::string_view name) override {
@@ -91,7 +118,7 @@ class PosixLogFiles final : public LogFiles {
     ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_WRONLY, "open"));
     RETURN_IF_ERROR(SyncDirectory(directory_));  // a process that died may not have come to it
     ASSIGN_OR_RETURN(const uint64_t size_bytes, SizeBytes(name));
-    return std::make_unique<PosixLogFile>(path, std::move(fd), size_bytes);
+    return std::make_unique<PosixLogFile>(path, std::move(fd), writes_, size_bytes);
   }
 
   absl::StatusOr<std::vector<std::byte>> Read(std::string_view name, uint64_t offset,
@@ -148,13 +175,15 @@ class PosixLogFiles final : public LogFiles {
 
  private:
   const std::string directory_;
+  const LogWrites writes_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LogFiles>> OpenPosixLogFiles(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<LogFiles>> OpenPosixLogFiles(const std::string& directory,
+                                                            LogWrites writes) {
   RETURN_IF_ERROR(CreateDirectories(directory));
-  return std::make_unique<PosixLogFiles>(directory);
+  return std::make_unique<PosixLogFiles>(directory, writes);
 }
 
 }  // namespace rowhouse

@@ -1,8 +1,5 @@
 #include "common/wire/frame.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -58,18 +55,6 @@ absl::Status CheckHeader(const FrameHeader& header, size_t frame_bytes_max) {
 }
 
 }  // namespace
-
-uint64_t Checksum(std::span<const std::byte> bytes) {
-  return XXH3_64bits(bytes.data(), bytes.size());
-}
-
-uint64_t Checksum(std::span<const std::span<const std::byte>> pieces) {
-  if (pieces.size() == 1) return Checksum(pieces[0]);
-  XXH3_state_t state;
-  XXH3_64bits_reset(&state);
-  for (const auto piece : pieces) XXH3_64bits_update(&state, piece.data(), piece.size());
-  return XXH3_64bits_digest(&state);
-}
 
 FrameHeader MakeFrameHeader(Op op, uint64_t request_id, size_t body_bytes, uint64_t body_checksum) {
   FrameHeader header;

@@ -19,6 +19,7 @@
 #include <span>
 
 #include "absl/status/status.h"
+#include "common/wire/checksum.h"
 
 namespace rowhouse {
 
@@ -79,11 +80,6 @@ constexpr size_t PaddedBytes(size_t body_bytes) { return (body_bytes + 7) & ~siz
 constexpr size_t FrameBytes(size_t body_bytes) {
   return kFrameHeaderBytes + PaddedBytes(body_bytes);
 }
-
-uint64_t Checksum(std::span<const std::byte> bytes);
-
-// Checksum of a body that lies in several pieces, for writers that scatter-gather.
-uint64_t Checksum(std::span<const std::span<const std::byte>> pieces);
 
 // A complete header, checksum included, for a body with the given size and checksum.
 FrameHeader MakeFrameHeader(Op op, uint64_t request_id, size_t body_bytes, uint64_t body_checksum);

@@ -33,6 +33,7 @@ struct ServerOptions {
 
   ShardLimits limits;
   PushLogOptions log;
+  bool log_direct = true;  // posix_log_files.h
   uint32_t connections_max = 1024;
   uint64_t connection_bytes_max = 256ull << 20;  // requests and answers in flight on one
   uint32_t hello_timeout_ms = 10000;

@@ -1,6 +1,7 @@
 #include "ps/net/shard_host.h"
 
 #include <glog/logging.h>
+#include <pthread.h>
 
 #include <boost/asio/post.hpp>
 #include <chrono>
@@ -34,7 +35,8 @@ absl::StatusOr<ShardStorage> OpenStorage(const ShardIdentity& identity,
                                          const ServerContext& context) {
   const ServerOptions& options = context.options;
   if (options.open_storage) return options.open_storage(identity);
-  return OpenShardStorage(ShardPath(options, identity.shard), identity);
+  return OpenShardStorage(ShardPath(options, identity.shard), identity,
+                          options.log_direct ? LogWrites::kDirect : LogWrites::kCached);
 }
 
 }  // namespace
@@ -72,6 +74,8 @@ ShardHost::~ShardHost() {
 
 void ShardHost::Start() {
   thread_ = std::thread([this] { loop_.run(); });
+  // For who looks with top or pins it with taskset; names have at most 15 letters.
+  pthread_setname_np(thread_.native_handle(), StrCat("shard-", identity_.shard.value()).c_str());
 }
 
 void ShardHost::Adopt(StreamSocket socket, FrameReader reader, std::unique_ptr<ConnectionSlot> slot,

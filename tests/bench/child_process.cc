@@ -106,6 +106,17 @@ ChildProcess::~ChildProcess() {
   ::waitpid(pid_, nullptr, 0);
 }
 
+void ChildProcess::FreeThreads(std::string_view bound, const std::vector<int>& cpus) const {
+  std::error_code gone;  // a thread may end meanwhile
+  for (const auto& task :
+       std::filesystem::directory_iterator(StrCat("/proc/", pid_, "/task"), gone)) {
+    std::ifstream in(task.path() / "comm");
+    std::string name;
+    std::getline(in, name);
+    if (!name.starts_with(bound)) RunThreadOnCpus(std::stoi(task.path().filename()), cpus);
+  }
+}
+
 bool ChildProcess::running() const {
   siginfo_t info = {};
   return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&

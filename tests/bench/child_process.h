@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -37,6 +38,9 @@ class ChildProcess {
   // Memory that is resident now; 0 where that cannot be read.
   uint64_t resident_bytes() const;
   bool running() const;
+  // Lets its threads run on all of `cpus`, but those whose name begins with `bound`, which stay
+  // where they are. Threads that the others start later go with them.
+  void FreeThreads(std::string_view bound, const std::vector<int>& cpus) const;
 
  private:
   explicit ChildProcess(int pid) : pid_(pid) {}

@@ -53,12 +53,14 @@ std::vector<int> AllowedCpus() {
   return cpus;
 }
 
-void RunOnCpus(const std::vector<int>& cpus) {
+void RunOnCpus(const std::vector<int>& cpus) { RunThreadOnCpus(0, cpus); }
+
+void RunThreadOnCpus(int thread, const std::vector<int>& cpus) {
   if (cpus.empty()) return;
   cpu_set_t set;
   CPU_ZERO(&set);
   for (const int cpu : cpus) CPU_SET(cpu, &set);
-  ::sched_setaffinity(0, sizeof(set), &set);
+  ::sched_setaffinity(thread, sizeof(set), &set);
 }
 
 // First line of /proc/stat: user nice system idle iowait irq softirq steal.

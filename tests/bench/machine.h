@@ -18,6 +18,8 @@ MachineFacts ReadMachineFacts();
 std::vector<int> AllowedCpus();
 // Binds the calling thread, and those that it starts, to them; an empty list changes nothing.
 void RunOnCpus(const std::vector<int>& cpus);
+// The same of another thread, by its number.
+void RunThreadOnCpus(int thread, const std::vector<int>& cpus);
 
 // Processor time that all processes of the machine have used since it started.
 double MachineCpuSeconds();

@@ -30,7 +30,7 @@ from crash_fleet import Fleet, Loader
 
 MIB = 1 << 20
 SERVER_FLAGS = [
-    *("--archive", "--segment-bytes", MIB, "--flush-log-bytes", MIB),
+    *("--archive", "--segment-bytes", MIB, "--flush-log-bytes", MIB, "--flush-log-ratio", 0),
     *("--flush-step-rows", 256, "--flush-file-rows", 2048, "--retry-ms", 20),
 ]
 # One server of two holds a part of its rows in memory, the other one all.

@@ -9,7 +9,7 @@ from support import BIN_DIR, EndToEnd, main, wait_for
 MIB = 1 << 20
 DISK_MIB = 96
 SERVER_FLAGS = [
-    *("--archive", "--segment-bytes", MIB, "--flush-log-bytes", 4 * MIB, "--retry-ms", 20),
+    *("--archive", "--segment-bytes", MIB, "--flush-log-bytes", 4 * MIB, "--flush-log-ratio", 0, "--retry-ms", 20),
     *("--flush-file-rows", 2048, "--stop-timeout-ms", 2000),
 ]
 LOAD_FLAGS = ["--in-flight", 8, "--rows", 64, "--keys", 20000]

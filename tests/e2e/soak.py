@@ -53,7 +53,7 @@ LOG_BYTES_MAX = 3 * FLUSH_LOG_BYTES + 2 * SEGMENT_BYTES
 
 def server_flags():
     """Flags of the servers, and whether they have a memory budget."""
-    flags = ["--segment-bytes", SEGMENT_BYTES, "--flush-log-bytes", FLUSH_LOG_BYTES]
+    flags = ["--segment-bytes", SEGMENT_BYTES, "--flush-log-bytes", FLUSH_LOG_BYTES, "--flush-log-ratio", 0]
     help_text = subprocess.run(
         [str(BIN_DIR / "rowhouse-ps"), "--help"], capture_output=True, text=True, check=True
     ).stdout

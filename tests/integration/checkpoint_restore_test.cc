@@ -56,6 +56,7 @@ class Cluster {
     options.shards = shards;
     options.limits.flush_file_rows = 300;
     options.limits.flush_log_bytes = 20'000;  // a checkpoint then has rows in files and in its log
+    options.limits.flush_log_ratio = 0;
     auto server = Server::Start(options);
     EXPECT_TRUE(server.ok()) << server.status();
     if (!server.ok()) return;

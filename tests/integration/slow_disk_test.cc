@@ -68,6 +68,7 @@ TEST(SlowDisk, PushesAreAcknowledgedWhileAFileOfRowsIsUnderWay) {
   options.listen = {"127.0.0.1:0"};
   options.io_threads = 1;
   options.limits.flush_log_bytes = 1;
+  options.limits.flush_log_ratio = 0;
   options.open_storage = [&gate](const ShardIdentity& identity) -> absl::StatusOr<ShardStorage> {
     ShardStorage storage;
     storage.identity = identity;

@@ -46,6 +46,7 @@ TableSpec DrawTable(Random* random, size_t number) {
 void DrawLimits(Random* random, Plan* plan) {
   ShardLimits& limits = plan->limits;
   limits.flush_log_bytes = Between(random, 300, 6000);
+  limits.flush_log_ratio = static_cast<uint32_t>(random->Below(3));
   limits.flush_step_rows = static_cast<uint32_t>(Between(random, 1, 10));
   limits.flush_file_rows = static_cast<uint32_t>(Between(random, 1, 12));
   limits.log_buffer_bytes_max = random->Below(3) == 0 ? 1000 : 100'000;

@@ -56,6 +56,11 @@ absl::StatusOr<std::unique_ptr<RowhouseServer>> RowhouseServer::Start(
                    StartServer({options.server, server->data_dir_, 1, std::move(more)},
                                server->dir_->path(), cpus.servers));
   server->server_.emplace(std::move(process));
+  // A processor for the shard, as for the bare server's thread; what it does in the background runs
+  // where there is time.
+  std::vector<int> all = cpus.servers;
+  all.insert(all.end(), cpus.client.begin(), cpus.client.end());
+  server->process().FreeThreads("shard-", all);
   return server;
 }
 

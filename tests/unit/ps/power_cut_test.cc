@@ -86,6 +86,7 @@ class PowerCuts {
   static ShardDriver::Options SmallFlushes() {
     ShardDriver::Options options;
     options.limits.flush_log_bytes = 4'000;
+    options.limits.flush_log_ratio = 0;
     options.limits.flush_step_rows = 40;
     options.limits.flush_file_rows = 60;
     return options;

@@ -129,6 +129,7 @@ class Node {
     options_.identity = {Timeline(1), ShardId(shard), shard_count, 14};
     options_.limits.checkpoint_timeout_ms = 1000;
     options_.limits.flush_log_bytes = 8000;
+    options_.limits.flush_log_ratio = 0;
     options_.log.segment_bytes = 1000;
     return options_;
   }

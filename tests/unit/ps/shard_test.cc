@@ -296,6 +296,7 @@ TEST_F(ShardTest, CountsTheLongestEventOfEachKind) {
 TEST(ShardFlush, ABackgroundFlushTrimsTheLogAndLosesNothing) {
   ShardDriver::Options options;
   options.limits.flush_log_bytes = 1 << 14;
+  options.limits.flush_log_ratio = 0;
   options.limits.flush_step_rows = 7;
   options.limits.flush_file_rows = 50;
   ShardDriver driver(options);
@@ -319,6 +320,41 @@ TEST(ShardFlush, ABackgroundFlushTrimsTheLogAndLosesNothing) {
   EXPECT_EQ(driver.Pull(spec, keys), rows);
 }
 
+// Pushes of 200 rows, over and over, until a flush has come, or 100 of them.
+uint64_t PushesUntilAFlush(const ShardLimits& limits) {
+  ShardDriver::Options options;
+  options.limits = limits;
+  ShardDriver driver(options);
+  EXPECT_TRUE(driver.Start().ok());
+  const TableSpec spec = Spec();
+  driver.Create(spec);
+  driver.Open(ClientId(7), Incarnation(1));
+  std::vector<Key> keys;
+  for (uint64_t i = 0; i < 200; ++i) keys.push_back(Key(i));
+  for (uint64_t s = 1; s <= 100; ++s) {
+    TestPush push;
+    push.sequence = push.unretried_below = Sequence(s);
+    push.sections = {SectionOf(spec, keys, std::vector<float>(keys.size() * 4, 0.25f))};
+    EXPECT_TRUE(driver.Send(Op::kPush, PushBody(push)).status.ok());
+    if (driver.CounterValue("flushes") > 0) return s;
+  }
+  return 101;
+}
+
+TEST(ShardFlush, WaitsUntilTheLogOutweighsTheChangedRows) {
+  ShardLimits limits;
+  limits.flush_log_bytes = 1000;
+  limits.flush_log_ratio = 0;
+  EXPECT_EQ(PushesUntilAFlush(limits), 1u);
+  // A push of 200 rows of dim 4 has 200 * 24 bytes and a little more; the rows have 200 * 56.
+  limits.flush_log_ratio = 4;
+  const uint64_t pushes = PushesUntilAFlush(limits);
+  EXPECT_GE(pushes, 8u);
+  EXPECT_LE(pushes, 11u);
+  limits.flush_log_bytes_max = 3 * 200 * 24;
+  EXPECT_LE(PushesUntilAFlush(limits), 4u);
+}
+
 // A flush that trims after every push, with a segment for each.
 class ShardTrimTest : public ShardTest {
  protected:
@@ -328,6 +364,7 @@ class ShardTrimTest : public ShardTest {
   static ShardDriver::Options SmallSegments() {
     ShardDriver::Options options;
     options.limits.flush_log_bytes = 1;
+    options.limits.flush_log_ratio = 0;
     options.log.segment_bytes = 1;
     return options;
   }

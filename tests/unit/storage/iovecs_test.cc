@@ -43,5 +43,18 @@ TEST(Iovecs, AdvanceGoesOnAtEveryByte) {
   }
 }
 
+TEST(Iovecs, CopyFrontTakesBytesOverTheBoundsOfPieces) {
+  const std::vector<std::string> texts = {"abc", "d", "", "efgh"};
+  const std::string all = "abcdefgh";
+  for (size_t bytes = 0; bytes <= all.size(); ++bytes) {
+    std::vector<iovec> pieces = ToIovecs(Pieces(texts));
+    std::string front(bytes, '-');
+    const auto left = CopyFront(pieces, std::as_writable_bytes(std::span(front)));
+    EXPECT_EQ(front, all.substr(0, bytes));
+    EXPECT_EQ(Joined(left), all.substr(bytes));
+    EXPECT_EQ(TotalBytes(left), all.size() - bytes);
+  }
+}
+
 }  // namespace
 }  // namespace rowhouse

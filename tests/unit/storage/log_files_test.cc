@@ -1,12 +1,19 @@
 // What every LogFiles must do, over both of them; below it, the faults of the one in memory.
 #include "storage/log_files.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <numeric>
+#include <random>
 #include <string>
+#include <vector>
 
+#include "storage/direct_file.h"
 #include "storage/memory_log_files.h"
 #include "storage/posix_log_files.h"
 #include "tests/unit/storage/test_files.h"
@@ -26,12 +33,20 @@ std::string Text(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// Bytes that differ from block to block.
+std::string Noise(size_t bytes, uint64_t seed) {
+  std::minstd_rand random(static_cast<uint32_t>(seed));
+  std::string text(bytes, '\0');
+  for (char& c : text) c = static_cast<char>(random() >> 8);
+  return text;
+}
+
 absl::Status Append(LogFile& file, std::string_view text) {
   const std::span<const std::byte> pieces[] = {Bytes(text)};
   return file.Append(pieces);
 }
 
-enum class Kind { kMemory, kPosix };
+enum class Kind { kMemory, kCached, kDirect };
 
 class LogFilesTest : public ::testing::TestWithParam<Kind> {
  protected:
@@ -39,7 +54,8 @@ class LogFilesTest : public ::testing::TestWithParam<Kind> {
     if (GetParam() == Kind::kMemory) {
       files_ = std::make_unique<MemoryLogFiles>();
     } else {
-      files_ = OpenPosixLogFiles(PathIn(dir_, "deep/log")).value();
+      const auto writes = GetParam() == Kind::kDirect ? LogWrites::kDirect : LogWrites::kCached;
+      files_ = OpenPosixLogFiles(PathIn(dir_, "deep/log"), writes).value();
     }
   }
   std::unique_ptr<LogFile> Create(std::string_view name) {
@@ -139,10 +155,83 @@ TEST_P(LogFilesTest, MissingFilesAreNotFoundByName) {
   EXPECT_THAT(files_->Describe("gone"), HasSubstr("gone"));
 }
 
-INSTANTIATE_TEST_SUITE_P(, LogFilesTest, ::testing::Values(Kind::kMemory, Kind::kPosix),
+// Sizes around those where a write through the page cache becomes one past it, and back.
+TEST_P(LogFilesTest, AppendsOfAnySizeFollowEachOther) {
+  auto file = Create("a");
+  std::string all;
+  for (const size_t bytes : {1, 131071, 131072, 5, 4096, 3'000'001, 200'000, 7, 1 << 20}) {
+    const std::string text = Noise(bytes, all.size());
+    const size_t middle = bytes / 3;
+    const std::span<const std::byte> pieces[] = {Bytes(text).first(middle),
+                                                 Bytes(text).subspan(middle)};
+    ASSERT_TRUE(file->Append(pieces).ok());
+    all += text;
+    ASSERT_EQ(file->size_bytes(), all.size());
+    ASSERT_EQ(files_->SizeBytes("a").value(), all.size());
+    ASSERT_TRUE(Read("a") == all) << "after " << bytes << " bytes more";
+  }
+  ASSERT_TRUE(file->Sync().ok());
+  EXPECT_TRUE(Read("a") == all);
+}
+
+TEST_P(LogFilesTest, LargeAppendsAreTruncatedRewrittenAndGoneOnFrom) {
+  std::string all = Noise(1'000'003, 1);
+  {
+    auto file = Create("a");
+    ASSERT_TRUE(Append(*file, all).ok());
+    ASSERT_TRUE(file->Truncate(600'001).ok());
+    ASSERT_TRUE(file->Rewrite(299'999, Bytes(all).subspan(299'999, 150'000)).ok());
+    all.resize(600'001);
+    all += Noise(400'000, 2);
+    ASSERT_TRUE(Append(*file, std::string_view(all).substr(600'001)).ok());
+  }
+  auto file = files_->OpenForAppend("a").value();
+  const std::string more = Noise(300'000, 3);
+  ASSERT_TRUE(Append(*file, more).ok());
+  EXPECT_TRUE(Read("a") == all + more);
+}
+
+INSTANTIATE_TEST_SUITE_P(, LogFilesTest,
+                         ::testing::Values(Kind::kMemory, Kind::kCached, Kind::kDirect),
                          [](const auto& info) {
-                           return info.param == Kind::kMemory ? "Memory" : "Posix";
+                           switch (info.param) {
+                             case Kind::kMemory:
+                               return "Memory";
+                             case Kind::kCached:
+                               return "PosixCached";
+                             case Kind::kDirect:
+                               return "PosixDirect";
+                           }
+                           return "";
                          });
+
+size_t CachedPages(const std::string& path, size_t bytes) {
+  const int fd = open(path.c_str(), O_RDONLY);
+  void* const memory = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
+  close(fd);
+  std::vector<unsigned char> pages((bytes + 4095) / 4096);
+  EXPECT_EQ(mincore(memory, bytes, pages.data()), 0);
+  munmap(memory, bytes);
+  return static_cast<size_t>(
+      std::count_if(pages.begin(), pages.end(), [](unsigned char page) { return page & 1; }));
+}
+
+TEST(PosixLogFiles, LargeWritesGoPastThePageCacheWhereTheyAreAskedTo) {
+  const std::string text = Noise(1 << 20, 1);
+  for (const LogWrites writes : {LogWrites::kCached, LogWrites::kDirect}) {
+    TempDir dir;
+    auto file = OpenPosixLogFiles(dir.path(), writes).value()->Create("a").value();
+    if (DirectFile::Open(PathIn(dir, "a")) == nullptr) GTEST_SKIP() << "no O_DIRECT here";
+    ASSERT_TRUE(Append(*file, "x").ok());
+    ASSERT_TRUE(Append(*file, text).ok());
+    const size_t pages = CachedPages(PathIn(dir, "a"), text.size() + 1);
+    if (writes == LogWrites::kCached) {
+      EXPECT_EQ(pages, 257u);
+    } else {
+      EXPECT_LE(pages, 2u) << "the first block, and the last";
+    }
+  }
+}
 
 TEST(PosixLogFiles, FolderThatCannotBeIsAnErrorWithThePath) {
   TempDir dir;
