@@ -13,9 +13,12 @@
 #include "tests/bench/headline/connections.h"
 #include "tests/bench/headline/figure.h"
 #include "tests/bench/headline/fsync.h"
+#include "tests/bench/headline/growth.h"
 #include "tests/bench/headline/idle.h"
 #include "tests/bench/headline/stage.h"
 #include "tests/bench/headline/sustained.h"
+#include "tests/bench/headline/table_size.h"
+#include "tests/bench/headline/tail.h"
 
 namespace rowhouse {
 namespace {
@@ -96,7 +99,8 @@ absl::Status CheckOnly(const HeadlineOptions& options, const std::vector<Part>& 
 
 // The bursts come first: their sticks are forked before this process has threads.
 std::vector<Part> AllParts(const HeadlineOptions& options, const CpuSplit& cpus,
-                           const BatchPlan& plan, const std::string& run_dir) {
+                           const BatchPlan& plan, const std::string& run_dir,
+                           const MixedStick& tail_stick) {
   const auto bursts = [&options, &cpus, &plan, run_dir](Headline* headline) -> absl::Status {
     ASSIGN_OR_RETURN(const auto sticks, Sticks::Start(&plan, cpus, run_dir));
     RunOnCpus(cpus.client);
@@ -108,11 +112,18 @@ std::vector<Part> AllParts(const HeadlineOptions& options, const CpuSplit& cpus,
       return measure(options, cpus, plan, headline);
     };
   };
+  const auto tail = [&tail_stick](const HeadlineOptions& told, const CpuSplit& split,
+                                  const BatchPlan& batches, Headline* headline) {
+    return MeasureTail(told, split, batches, tail_stick, headline);
+  };
   return {{"bursts", bursts},
           {"idle_cpu", part(MeasureIdle)},
           {"push_log_sustained", part(MeasureSustained)},
           {"push_fsync_over_log", part(MeasureFsync)},
-          {"clients_64_over_2", part(MeasureConnections)}};
+          {"p99_small_pull", part(tail)},
+          {"clients_64_over_2", part(MeasureConnections)},
+          {"rows_50m_over_2m", part(MeasureTableSize)},
+          {"stall_growth_ms", part(MeasureGrowth)}};
 }
 
 absl::Status RunHeadline(HeadlineOptions options) {
@@ -124,7 +135,8 @@ absl::Status RunHeadline(HeadlineOptions options) {
   Headline headline;
   headline.machine = ReadMachineFacts();
   headline.commit = options.commit;
-  const std::vector<Part> parts = AllParts(options, cpus, plan, temp_dir.path());
+  ASSIGN_OR_RETURN(const auto tail_stick, StartTailStick(options, cpus));
+  const std::vector<Part> parts = AllParts(options, cpus, plan, temp_dir.path(), *tail_stick);
   RETURN_IF_ERROR(CheckOnly(options, parts));
   for (const Part& part : parts) {
     if (!IsWanted(options, part.name)) continue;
