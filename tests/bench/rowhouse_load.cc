@@ -1,45 +1,16 @@
 #include "tests/bench/rowhouse_load.h"
 
-#include <chrono>
-#include <deque>
 #include <utility>
 #include <vector>
 
 #include "common/status_macros.h"
 #include "common/wire/frame.h"
+#include "tests/bench/keep_going.h"
 
 namespace rowhouse {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr size_t kSampleStride = 61;  // prime, so that samples fall on all places of a cache line
-
-double SecondsSince(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-// Keeps `in_flight` requests going for `seconds`; `start(slot)` begins one that may use the slot,
-// which nobody else uses until it is answered.
-template <typename Start>
-absl::StatusOr<LoadResult> KeepGoing(uint32_t in_flight, double seconds, const Start& start) {
-  std::deque<std::future<absl::Status>> waiting;
-  LoadResult result;
-  const auto begin = Clock::now();
-  const auto finish_oldest = [&] {
-    const absl::Status status = waiting.front().get();
-    waiting.pop_front();
-    ++result.requests;
-    return status;
-  };
-  for (uint64_t i = 0; SecondsSince(begin) < seconds; ++i) {
-    if (waiting.size() == in_flight) RETURN_IF_ERROR(finish_oldest());
-    waiting.push_back(start(i % in_flight));
-  }
-  while (!waiting.empty()) RETURN_IF_ERROR(finish_oldest());
-  result.seconds = SecondsSince(begin);
-  return result;
-}
 
 }  // namespace
 

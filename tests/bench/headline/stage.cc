@@ -90,9 +90,37 @@ absl::Status RowhouseServer::Drain() const {
 absl::Status RowhouseServer::Stop() {
   const absl::Status stopped = server_->process.Stop();
   server_.reset();
+  RemoveData();
+  return stopped;
+}
+
+void RowhouseServer::Kill() {
+  server_.reset();
+  RemoveData();
+}
+
+void RowhouseServer::RemoveData() const {
   std::error_code ignored;
   std::filesystem::remove_all(data_dir_, ignored);
-  return stopped;
+}
+
+absl::StatusOr<uint64_t> CounterOf(Client* client, const std::string& name) {
+  ASSIGN_OR_RETURN(const std::vector<StatsAnswer> shards, client->Stats());
+  uint64_t sum = 0;
+  for (const StatsAnswer& shard : shards) {
+    for (const Counter& counter : shard.counters) {
+      if (counter.name == name) sum += counter.value;
+    }
+  }
+  return sum;
+}
+
+absl::Status FillTable(Client* client, const Table& table, const BatchPlan& plan) {
+  for (size_t batch = 0; batch < plan.batch_count(); ++batch) {
+    RETURN_IF_ERROR(
+        client->Push(Step(batch + 1), {{table, plan.keys(batch), plan.gradients()}}).get());
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace rowhouse

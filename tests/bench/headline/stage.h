@@ -58,16 +58,25 @@ class RowhouseServer {
   // dirty pages.
   absl::Status Drain() const;
   absl::Status Stop();
+  // Without waiting for what is not on disk yet; its data goes with it.
+  void Kill();
   const std::string& data_dir() const { return data_dir_; }
 
  private:
   explicit RowhouseServer(const HeadlineOptions& options);
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& endpoint);
+  void RemoveData() const;
 
   std::unique_ptr<TempDir> dir_;
   std::string data_dir_;
   std::string unix_endpoint_;
   std::optional<ServerProcess> server_;
 };
+
+// The sum over all shards of the counter of that name.
+absl::StatusOr<uint64_t> CounterOf(Client* client, const std::string& name);
+
+// Pushes to every row of the plan once.
+absl::Status FillTable(Client* client, const Table& table, const BatchPlan& plan);
 
 }  // namespace rowhouse
