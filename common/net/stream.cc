@@ -17,6 +17,8 @@ using boost::system::error_code;
 // Enough for a few hundred small requests in one read.
 constexpr size_t kBufferBytesMin = 64 << 10;
 
+constexpr int kUnixSendBytes = 4 << 20;
+
 absl::Status CannotConnect(const Endpoint& endpoint, const error_code& error) {
   return Refuse(RefusalReason::kDisconnected, "cannot connect to ", ToString(endpoint), ": ",
                 error.message());
@@ -27,6 +29,7 @@ asio::awaitable<absl::StatusOr<StreamSocket>> ConnectToUnix(Endpoint endpoint) {
   auto [error] = co_await socket.async_connect(
       asio::local::stream_protocol::endpoint(endpoint.path), kAwaitTuple);
   if (error) co_return CannotConnect(endpoint, error);
+  WidenIfUnix(socket);
   co_return socket;
 }
 
@@ -50,6 +53,12 @@ asio::awaitable<absl::StatusOr<StreamSocket>> ConnectTo(Endpoint endpoint) {
     last = error;
   }
   co_return CannotConnect(endpoint, last);
+}
+
+void WidenIfUnix(StreamSocket& socket) {
+  error_code ignored;
+  if (socket.local_endpoint(ignored).protocol().family() != AF_UNIX) return;
+  socket.set_option(asio::socket_base::send_buffer_size(kUnixSendBytes), ignored);
 }
 
 asio::awaitable<absl::Status> WriteAll(StreamSocket& socket, std::vector<asio::const_buffer> pieces,

@@ -33,6 +33,11 @@ inline constexpr auto kAwaitTuple = asio::as_tuple(asio::use_awaitable);
 // Errors: kDisconnected, naming the endpoint and the system's reason.
 asio::awaitable<absl::StatusOr<StreamSocket>> ConnectTo(Endpoint endpoint);
 
+// Room for a few large frames in a Unix-domain socket, as far as the system allows
+// (net.core.wmem_max). TCP grows its own; these keep the 208 KiB that they begin with, so that a
+// frame of 1 MiB needs five turns of writer and reader.
+void WidenIfUnix(StreamSocket& socket);
+
 // Writes all pieces. Uses async_write_some over everything that remains: Asio's composed write
 // moves 64 KiB at a time, which costs a third of the speed on loopback. `written_bytes`, where
 // given, grows as the peer takes bytes. Errors: kDisconnected with the system's reason.

@@ -88,6 +88,7 @@ void ShardHost::Adopt(StreamSocket socket, FrameReader reader, std::unique_ptr<C
   asio::post(loop_, [this, protocol, handle, reader = std::move(reader), slot = std::move(slot),
                      greeting = std::move(greeting)]() mutable {
     StreamSocket own(loop_, protocol, handle);
+    WidenIfUnix(own);
     if (finished_) return;
     const SessionId id(next_session_++);
     auto session = std::make_shared<Session>(id, std::move(own), std::move(reader), std::move(slot),

@@ -49,9 +49,15 @@ int MakeSocket(const RawEndpoint& endpoint) {
   return ::socket(endpoint.path.empty() ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
-// Fails, harmlessly, on a Unix socket.
-void SendAtOnce(int fd) {
+constexpr int kUnixSendBytes = 4 << 20;
+
+// As each kind of socket is quickest.
+void Tune(int fd, bool is_unix) {
   const int on = 1;
+  if (is_unix) {
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kUnixSendBytes, sizeof(kUnixSendBytes));
+    return;
+  }
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
@@ -108,13 +114,13 @@ absl::StatusOr<RawSocket> ConnectRaw(const RawEndpoint& endpoint) {
   if (socket.fd() < 0 || ::connect(socket.fd(), address.get(), address.bytes) != 0) {
     return SystemError("connect to a measuring stick");
   }
-  SendAtOnce(socket.fd());
+  Tune(socket.fd(), !endpoint.path.empty());
   return socket;
 }
 
 RawSocket AcceptRaw(const RawListener& listener) {
   RawSocket socket(::accept4(listener.socket.fd(), nullptr, nullptr, SOCK_CLOEXEC));
-  SendAtOnce(socket.fd());
+  Tune(socket.fd(), !listener.endpoint.path.empty());
   return socket;
 }
 

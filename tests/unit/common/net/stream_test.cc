@@ -131,6 +131,21 @@ TEST_F(StreamTest, FramesStayWhileTheyAreHeld) {
   }
 }
 
+TEST_F(StreamTest, WidensUnixSocketsAndLeavesTcpToTheSystem) {
+  asio::socket_base::send_buffer_size before;
+  asio::socket_base::send_buffer_size after;
+  near_.get_option(before);
+  WidenIfUnix(near_);
+  near_.get_option(after);
+  EXPECT_GT(after.value(), before.value());
+
+  StreamSocket tcp(io_, asio::ip::tcp::v4());
+  tcp.get_option(before);
+  WidenIfUnix(tcp);
+  tcp.get_option(after);
+  EXPECT_EQ(after.value(), before.value());
+}
+
 TEST_F(StreamTest, TellsAStreamThatEndsInsideAFrame) {
   Bytes bytes = MakeBytes(1, 100);
   bytes.resize(bytes.size() - 1);
