@@ -16,6 +16,9 @@ void AddPlace(ProgramOptions* options, Settings* settings) {
   settings->TextList("listen", &server.listen, "HOST:PORT",
                      "Where to listen: host:port (port 0: any free one) or unix:/path; nothing "
                      "beyond loopback unless you name it");
+  settings->Switch("local_socket", &server.local_socket,
+                   "Beside TCP, listen on a socket in the data directory that workers of this host "
+                   "and user find by themselves");
   settings->Text("data_dir", &server.data_dir, "DIR", "Where rows and push log lie");
   settings->Integer("shards", &server.shards, {1, kShardCountMax}, "shards",
                     "Shards hosted by this server, each with a thread of its own");

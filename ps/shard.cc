@@ -447,6 +447,8 @@ std::vector<Counter> Shard::Counters() const {
                                    {"waiting_requests", waiting_.size()},
                                    {"tables", tables_.all().size()},
                                    {"clients", clients_.size()},
+                                   {"connections", connections_},
+                                   {"connections_unix", connections_unix_},
                                    {"last_lsn", log_.last_lsn().value()},
                                    {"watermark", watermark_.value()},
                                    {"log_bytes", log_bytes_},

@@ -68,6 +68,11 @@ class Shard {
   // What the disk tier keeps in memory for reading is part of the budget. To be told whenever it
   // may have changed, before the event that says so.
   void NoteDiskMemory(uint64_t bytes) { disk_memory_bytes_ = bytes; }
+  // How many there are, and how many of them over a Unix-domain socket.
+  void NoteConnections(uint64_t all, uint64_t over_unix) {
+    connections_ = all;
+    connections_unix_ = over_unix;
+  }
 
   // Start under a memory budget (shard_budget.cc): rows that find no room stay on disk.
   bool budgeted() const { return limits_.memory_bytes_max > 0; }
@@ -266,6 +271,8 @@ class Shard {
   uint64_t used_bytes_ = 0;  // both as of the last event
   uint64_t held_bytes_ = 0;
   uint64_t disk_memory_bytes_ = 0;  // as last told
+  uint64_t connections_ = 0;        // likewise
+  uint64_t connections_unix_ = 0;
 
   uint64_t pulls_ = 0;
   uint64_t pushes_ = 0;

@@ -50,8 +50,11 @@ struct AcknowledgedPart {
 struct ClientOptions {
   std::vector<std::string> servers;  // "host:port" or "unix:/path", in any order
   std::string program = "rowhouse client";
-  ClientId client;           // 0: a random one
-  bool read_only = false;    // refuses to push; servers then keep nothing about this client
+  ClientId client;         // 0: a random one
+  bool read_only = false;  // refuses to push; servers then keep nothing about this client
+  // Where the server of a "host:port" turns out to be on this host, its Unix-domain socket is used
+  // instead, if it has one and belongs to the same user.
+  bool prefer_local = true;
   uint64_t random_seed = 0;  // of client id and jitter; 0: from the system
   uint32_t connect_timeout_ms = 10000;
   uint32_t request_timeout_ms = 60000;  // over all its retries

@@ -25,6 +25,9 @@ void BindCluster(WorkerOptions& options, Settings& settings) {
   settings.Integer("client_id", &options.client_id, {0, kAny64}, "",
                    "Name of this worker towards the servers. One that is started again under the "
                    "same id fences its former self. 0: a random one");
+  settings.Switch("prefer_local", &client.prefer_local,
+                  "Talk to servers of this host and user over a Unix-domain socket that they tell "
+                  "of, instead of TCP");
   settings.Integer("connect_timeout_ms", &client.connect_timeout_ms, {1, kTimeoutMaxMs}, "ms",
                    "How long to try to reach a server");
   settings.Integer("request_timeout_ms", &client.request_timeout_ms, {1, kTimeoutMaxMs}, "ms",

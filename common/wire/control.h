@@ -32,6 +32,23 @@ struct Hello {
   }
 };
 
+// How clients of the server's own host and user reach it without the network. Only a client whose
+// connection has the ends that the server sees may use it: then both are on one host, and nothing
+// stands between them that was put there for a purpose.
+struct LocalSocket {
+  // Drawn at each start of a server, on all its connections the same: whether two endpoints are
+  // one server's.
+  uint64_t server_life = 0;
+  std::string path;        // absolute, of a Unix-domain socket; empty: none for this connection
+  std::string client_end;  // of this connection, as the server sees it: "127.0.0.1:40000"
+  std::string server_end;
+
+  template <typename Archive>
+  void serialize(Archive& archive) {
+    archive(server_life, path, client_end, server_end);
+  }
+};
+
 struct HelloAnswer {
   static constexpr std::string_view kName = "hello answer";
   uint16_t version = 0;  // the one that both will use from here on
@@ -42,11 +59,13 @@ struct HelloAnswer {
   std::vector<ShardId> shards;  // hosted by this server
   uint64_t frame_bytes_max = 0;
   uint64_t keys_per_request_max = 0;
+  LocalSocket local;  // from version 2 on
 
   template <typename Archive>
   void serialize(Archive& archive) {
     archive(version, timeline, epoch, slot_bits, shard_count, shards, frame_bytes_max,
             keys_per_request_max);
+    if (version >= 2) archive(local);
   }
 };
 

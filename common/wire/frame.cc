@@ -39,9 +39,9 @@ absl::Status CheckHeader(const FrameHeader& header, size_t frame_bytes_max) {
       header.header_checksum) {
     return Refuse(RefusalReason::kBadChecksum, "frame header: checksum does not match");
   }
-  if (header.version < kProtocolVersionMin || header.version > kProtocolVersionMax) {
-    return Refuse(RefusalReason::kBadVersion, "frame of protocol version ", header.version,
-                  "; this build speaks ", kProtocolVersionMin, " to ", kProtocolVersionMax);
+  if (header.version != kFrameVersion) {
+    return Refuse(RefusalReason::kBadVersion, "frame of version ", header.version,
+                  "; this build reads version ", kFrameVersion);
   }
   if (FrameBytes(header.body_bytes) > frame_bytes_max) {
     return Refuse(RefusalReason::kFrameTooLarge, "frame of ", FrameBytes(header.body_bytes),

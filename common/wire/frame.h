@@ -25,9 +25,11 @@ namespace rowhouse {
 
 inline constexpr uint32_t kFrameMagic = 0x53485752;  // "RWHS"
 inline constexpr size_t kFrameHeaderBytes = 40;
-// Versions of the protocol that this build speaks. Hello frames are always written as version 1.
+// Versions of the protocol that this build speaks: 2 says more in the hello answer.
 inline constexpr uint16_t kProtocolVersionMin = 1;
-inline constexpr uint16_t kProtocolVersionMax = 1;
+inline constexpr uint16_t kProtocolVersionMax = 2;
+// What frames bear, in both of them: their layout is the same, and a hello must be read by all.
+inline constexpr uint16_t kFrameVersion = 1;
 
 // Operation codes; append, never renumber. An answer is `request | kAnswerBit`, or kError.
 enum class Op : uint16_t {
@@ -66,7 +68,7 @@ enum class Op : uint16_t {
 
 struct FrameHeader {
   uint32_t magic = kFrameMagic;
-  uint16_t version = kProtocolVersionMax;
+  uint16_t version = kFrameVersion;
   uint16_t op = 0;
   uint32_t body_bytes = 0;
   uint32_t flags = 0;  // none defined; must be 0

@@ -55,6 +55,9 @@ int Serve(const ProgramOptions& options) {
   const auto server = Server::Start(options.server);
   if (!server.ok()) return FailCommand(server.status(), kExitFailed);
   LOG(INFO) << "serving on " << absl::StrJoin((*server)->endpoints(), ", ");
+  if (const std::string local = (*server)->local_socket(); !local.empty()) {
+    LOG(INFO) << "workers of this host and user find " << local << " by themselves";
+  }
   if (!options.ready_file.empty()) {
     const absl::Status written = WriteReadyFile(options.ready_file, **server);
     if (!written.ok()) return FailCommand(written, kExitFailed);

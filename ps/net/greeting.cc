@@ -61,6 +61,7 @@ absl::StatusOr<Greeting> Greet(const ServerFacts& facts, const ReceivedFrame& fr
   greeting.answer.shards = facts.shards;
   greeting.answer.frame_bytes_max = facts.frame_bytes_max;
   greeting.answer.keys_per_request_max = facts.keys_per_request_max;
+  greeting.answer.local.server_life = facts.server_life;
   return greeting;
 }
 

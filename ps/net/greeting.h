@@ -13,6 +13,7 @@ namespace rowhouse {
 
 // What a server says of itself.
 struct ServerFacts {
+  uint64_t server_life = 0;  // see LocalSocket
   Timeline timeline;
   uint32_t shard_count = 0;
   std::vector<ShardId> shards;

@@ -7,9 +7,11 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
+#include "common/net/tcp_ends.h"
 #include "common/refusal.h"
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -36,10 +38,16 @@ absl::Status CannotListen(const Endpoint& endpoint, const error_code& error) {
                  : "; check --listen"));
 }
 
+// `mode`: of a socket file. Given to the socket before it has a name, so that nobody else can open
+// it even for a moment.
 template <typename Acceptor>
-error_code OpenAcceptor(Acceptor& acceptor, const typename Acceptor::endpoint_type& at) {
+error_code OpenAcceptor(Acceptor& acceptor, const typename Acceptor::endpoint_type& at,
+                        std::optional<mode_t> mode = std::nullopt) {
   error_code error;
   acceptor.open(at.protocol(), error);
+  if (!error && mode.has_value() && ::fchmod(acceptor.native_handle(), *mode) != 0) {
+    error.assign(errno, boost::system::system_category());
+  }
   // Else a server that starts again waits for the old connections' TIME_WAIT.
   if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) acceptor.bind(at, error);
@@ -69,7 +77,19 @@ Lobby::Lobby(ServerFacts facts, std::vector<ShardHost*> hosts, ServerContext* co
 Lobby::~Lobby() { Stop(); }
 
 absl::Status Lobby::Listen(const Endpoint& endpoint) {
-  return endpoint.is_unix() ? ListenUnix(endpoint) : ListenTcp(endpoint);
+  if (!endpoint.is_unix()) return ListenTcp(endpoint);
+  if (const error_code error = ListenUnix(endpoint.path)) return CannotListen(endpoint, error);
+  endpoints_.push_back(ToString(endpoint));
+  return absl::OkStatus();
+}
+
+absl::Status Lobby::ListenLocally(const std::string& path) {
+  ASSIGN_OR_RETURN(const Endpoint endpoint, ParseEndpoint(StrCat("unix:", path)));
+  if (const error_code error = ListenUnix(endpoint.path, S_IRUSR | S_IWUSR)) {
+    return absl::UnavailableError(StrCat("cannot listen on ", path, ": ", error.message()));
+  }
+  local_socket_ = path;
+  return absl::OkStatus();
 }
 
 absl::Status Lobby::ListenTcp(const Endpoint& endpoint) {
@@ -88,15 +108,14 @@ absl::Status Lobby::ListenTcp(const Endpoint& endpoint) {
   return absl::OkStatus();
 }
 
-absl::Status Lobby::ListenUnix(const Endpoint& endpoint) {
-  const stream_protocol::endpoint at(endpoint.path);
-  if (IsStale(loop_, at)) ::unlink(endpoint.path.c_str());
+boost::system::error_code Lobby::ListenUnix(const std::string& path, std::optional<mode_t> mode) {
+  const stream_protocol::endpoint at(path);
+  if (IsStale(loop_, at)) ::unlink(path.c_str());
   stream_protocol::acceptor acceptor(loop_);
-  if (const error_code error = OpenAcceptor(acceptor, at)) return CannotListen(endpoint, error);
-  endpoints_.push_back(ToString(endpoint));
-  unix_paths_.push_back(endpoint.path);
+  if (const error_code error = OpenAcceptor(acceptor, at, mode)) return error;
+  unix_paths_.push_back(path);
   unix_.push_back(std::move(acceptor));
-  return absl::OkStatus();
+  return {};
 }
 
 void Lobby::Start() {
@@ -164,8 +183,9 @@ asio::awaitable<absl::Status> Lobby::Welcome(StreamSocket& socket, FrameReader& 
   }
   const absl::StatusOr<ReceivedFrame> frame = co_await reader.Next(socket);
   if (!frame.ok()) co_return frame.status();
-  const absl::StatusOr<Greeting> greeting = Greet(facts_, *frame);
+  absl::StatusOr<Greeting> greeting = Greet(facts_, *frame);
   if (!greeting.ok()) co_return greeting.status();
+  OfferLocalSocket(socket, &greeting->answer.local);
   OutFrame answer = MakeControlFrame(Op::kHelloAnswer, frame->header.request_id, greeting->answer);
   if (greeting->hello.shard == kNoShard) {
     const absl::Status written = co_await WriteAll(socket, answer.bytes());
@@ -179,6 +199,15 @@ asio::awaitable<absl::Status> Lobby::Welcome(StreamSocket& socket, FrameReader& 
   HostOf(greeting->hello.shard)
       ->Adopt(std::move(socket), std::move(reader), std::move(slot), std::move(answer));
   co_return absl::OkStatus();
+}
+
+void Lobby::OfferLocalSocket(const StreamSocket& socket, LocalSocket* offer) const {
+  if (local_socket_.empty()) return;
+  std::optional<TcpEnds> ends = TcpEndsOf(socket);
+  if (!ends.has_value() || !ends->same_host) return;
+  offer->path = local_socket_;
+  offer->client_end = std::move(ends->far);
+  offer->server_end = std::move(ends->near);
 }
 
 ShardHost* Lobby::HostOf(ShardId shard) const {

@@ -6,12 +6,15 @@
 // Errors: Listen names the endpoint and what to do.
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,21 +35,29 @@ class Lobby {
   ~Lobby();
 
   absl::Status Listen(const Endpoint& endpoint);
+  // Also for clients that come over TCP from this host and user: they are told of it in the hello's
+  // answer. Nobody else can open it.
+  absl::Status ListenLocally(const std::string& path);
   void Start();
   // Listens no more and drops whoever has not been greeted.
   void Stop();
 
   std::vector<std::string> endpoints() const { return endpoints_; }
+  bool listens_on_tcp() const { return !tcp_.empty(); }
+  // Empty: there is none.
+  const std::string& local_socket() const { return local_socket_; }
 
  private:
   absl::Status ListenTcp(const Endpoint& endpoint);
-  absl::Status ListenUnix(const Endpoint& endpoint);
+  boost::system::error_code ListenUnix(const std::string& path,
+                                       std::optional<mode_t> mode = std::nullopt);
   template <typename Acceptor>
   asio::awaitable<void> Accept(Acceptor& acceptor);
   asio::awaitable<void> Receive(StreamSocket socket);
   asio::awaitable<absl::Status> Welcome(StreamSocket& socket, FrameReader& reader,
                                         std::unique_ptr<ConnectionSlot>& slot, Deadline& deadline);
   ShardHost* HostOf(ShardId shard) const;
+  void OfferLocalSocket(const StreamSocket& socket, LocalSocket* offer) const;
 
   const ServerFacts facts_;
   const std::vector<ShardHost*> hosts_;
@@ -58,6 +69,7 @@ class Lobby {
   std::list<asio::local::stream_protocol::acceptor> unix_;
   std::vector<std::string> endpoints_;
   std::vector<std::string> unix_paths_;
+  std::string local_socket_;
   std::thread thread_;
 };
 

@@ -3,6 +3,8 @@
 #include <glog/logging.h>
 
 #include <filesystem>
+#include <random>
+#include <string_view>
 #include <system_error>
 
 #include "common/endpoint.h"
@@ -19,6 +21,8 @@ namespace rowhouse {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kLocalSocketName = "local.sock";
 
 absl::Status CheckPlace(const ServerOptions& options) {
   const uint64_t shards = uint64_t{options.shards} * options.server_count;
@@ -41,6 +45,8 @@ absl::Status CheckNotForeign(const std::string& data_dir) {
   for (const auto& entry : fs::directory_iterator(data_dir, error)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with("shard-")) continue;
+    // Left over from a server that was killed.
+    if (name == kLocalSocketName && entry.is_socket(error)) continue;
     return absl::FailedPreconditionError(
         StrCat("data directory '", data_dir, "' holds '", name,
                "', which is not Rowhouse's: choose an empty or new directory with --data-dir"));
@@ -50,6 +56,11 @@ absl::Status CheckNotForeign(const std::string& data_dir) {
 
 Timeline FirstTimeline(const std::string& cluster_name) {
   return Timeline(Checksum(std::as_bytes(std::span(cluster_name))) | 1);
+}
+
+uint64_t DrawLife() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
 }
 
 class ServerImpl : public Server {
@@ -64,12 +75,15 @@ class ServerImpl : public Server {
       ASSIGN_OR_RETURN(const Endpoint endpoint, ParseEndpoint(text));
       RETURN_IF_ERROR(lobby_->Listen(endpoint));
     }
+    if (context_.options.local_socket && lobby_->listens_on_tcp()) ListenLocally();
     for (auto& host : hosts_) host->Start();
     lobby_->Start();
     return absl::OkStatus();
   }
 
   std::vector<std::string> endpoints() const override { return lobby_->endpoints(); }
+
+  std::string local_socket() const override { return lobby_->local_socket(); }
 
   std::vector<ShardId> shards() const override {
     std::vector<ShardId> shards;
@@ -104,10 +118,24 @@ class ServerImpl : public Server {
     return absl::OkStatus();
   }
 
+  // No more than a shortcut: without it, all come over TCP. Only the server that holds the locks of
+  // its data directory gets here.
+  void ListenLocally() {
+    std::error_code error;
+    const fs::path directory = fs::canonical(context_.options.data_dir, error);
+    const absl::Status listening =
+        error ? absl::UnavailableError(
+                    StrCat("no directory '", context_.options.data_dir, "': ", error.message()))
+              : lobby_->ListenLocally((directory / kLocalSocketName).string());
+    if (listening.ok()) return;
+    LOG(INFO) << "workers of this host will use TCP, not a socket in the data directory: "
+              << listening.message();
+  }
+
   ServerFacts Facts() const {
     const ServerOptions& options = context_.options;
-    return {hosts_.front()->timeline(), options.shard_count(), shards(),
-            options.limits.frame_bytes_max, options.limits.keys_per_request_max};
+    return {DrawLife(), hosts_.front()->timeline(),     options.shard_count(),
+            shards(),   options.limits.frame_bytes_max, options.limits.keys_per_request_max};
   }
 
   std::vector<ShardHost*> HostPointers() const {

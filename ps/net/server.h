@@ -30,6 +30,9 @@ struct ServerOptions {
   uint32_t shards = 1;                    // hosted by this server
   uint32_t server_index = 0;              // of server_count equal servers
   uint32_t server_count = 1;
+  // With a TCP endpoint: also a Unix socket in data_dir, which workers of this host and user find
+  // by themselves.
+  bool local_socket = true;
 
   ShardLimits limits;
   PushLogOptions log;
@@ -60,6 +63,8 @@ class Server {
 
   // As bound: with the port that the system chose where 0 was asked for.
   virtual std::vector<std::string> endpoints() const = 0;
+  // The path of the socket for workers of this host; empty: there is none.
+  virtual std::string local_socket() const = 0;
   virtual std::vector<ShardId> shards() const = 0;
 
   // Takes no more requests, answers those taken, writes everything out. Idempotent.

@@ -94,6 +94,8 @@ void ShardHost::Adopt(StreamSocket socket, FrameReader reader, std::unique_ptr<C
     auto session = std::make_shared<Session>(id, std::move(own), std::move(reader), std::move(slot),
                                              this, context_);
     sessions_.emplace(id, session);
+    if (protocol.family() == AF_UNIX) unix_sessions_.insert(id);
+    NoteConnections();
     session->Send(std::move(greeting), 0);
     session->Start();
   });
@@ -120,6 +122,8 @@ void ShardHost::OnRequest(SessionId session, const ReceivedFrame& frame) {
 
 void ShardHost::Forget(SessionId session) {
   sessions_.erase(session);
+  unix_sessions_.erase(session);
+  NoteConnections();
   Handle(EventKind::kOther, [&](Effects* effects) { shard_->OnSessionClosed(session, effects); });
 }
 
@@ -195,6 +199,10 @@ void ShardHost::RunCheckpoint(CheckpointJob job) {
              [&](Effects* effects) { shard_->OnCheckpointDone(outcome, effects); });
     });
   });
+}
+
+void ShardHost::NoteConnections() {
+  shard_->NoteConnections(sessions_.size(), unix_sessions_.size());
 }
 
 void ShardHost::NoteDiskMemory(uint64_t bytes) {

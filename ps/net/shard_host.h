@@ -13,6 +13,7 @@
 #include <memory>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "common/net/stream.h"
 #include "ps/effects.h"
@@ -63,6 +64,7 @@ class ShardHost {
   void Finish();
   void GiveUp();
   void NoteDiskMemory(uint64_t bytes);
+  void NoteConnections();
   void NoteFailure(const absl::Status& status, const char* what);
   template <typename Event>
   void Handle(EventKind kind, Event event);
@@ -81,6 +83,7 @@ class ShardHost {
 
   uint64_t next_session_ = 1;
   std::unordered_map<SessionId, std::shared_ptr<Session>> sessions_;
+  std::unordered_set<SessionId> unix_sessions_;  // those over a Unix-domain socket
   bool finished_ = false;
   std::string last_failure_ = "the disk has not answered";
   absl::Status stopped_;  // set on the shard's thread, read when that has ended

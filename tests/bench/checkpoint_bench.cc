@@ -93,6 +93,7 @@ class CheckpointBench {
     ClientOptions client_options;
     client_options.servers = {server.endpoint};
     client_options.program = "rowhouse-bench";
+    client_options.prefer_local = false;  // as their clients would from other hosts, over TCP
     ASSIGN_OR_RETURN(client_, Client::Connect(client_options));
     ASSIGN_OR_RETURN(table_, client_->CreateTable(spec_));
     RETURN_IF_ERROR(Fill());

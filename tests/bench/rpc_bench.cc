@@ -221,6 +221,7 @@ absl::Status RunBench(BenchOptions options) {
   ClientOptions client_options;
   client_options.servers = {server.endpoint};
   client_options.program = "rowhouse-bench";
+  client_options.prefer_local = false;  // as the plain server's client, over TCP
   ASSIGN_OR_RETURN(std::unique_ptr<Client> client, Client::Connect(client_options));
 
   const std::string json_file = options.json_file;

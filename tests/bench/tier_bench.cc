@@ -149,6 +149,7 @@ class TierBench {
     ClientOptions client_options;
     client_options.servers = {server.endpoint};
     client_options.program = "rowhouse-bench";
+    client_options.prefer_local = false;  // as their clients would from other hosts, over TCP
     client_options.request_timeout_ms = 600000;
     ASSIGN_OR_RETURN(std::unique_ptr<Client> client, Client::Connect(client_options));
     ASSIGN_OR_RETURN(const Table table, client->CreateTable(spec_));

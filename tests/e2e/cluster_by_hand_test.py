@@ -53,6 +53,14 @@ class ClusterByHand(EndToEnd):
             *flags,
         )
 
+    def connections_unix(self, host):
+        """For each shard: connections over Unix sockets, where somebody on `host` asks."""
+        stats = self.on(host, "rowhouse-worker", "stats", "--cluster", self.cluster_file, "--json")
+        code, output = self.finish(stats)
+        self.assertEqual(code, 0, output)
+        line = next(line for line in output.splitlines() if line.startswith("{"))
+        return [shard["connections_unix"] for shard in json.loads(line)["shards"]]
+
     def test_two_servers_and_two_workers_on_four_hosts(self):
         flags = ("--out", self.folder / "ratings", "--json")
         generate = self.start([BIN_DIR / "rowhouse-worker", "generate", *flags])
@@ -72,6 +80,10 @@ class ClusterByHand(EndToEnd):
         scores = json.loads(output)
         self.assertLess(scores["rmse"], scores["rmse_bias_only"])
         self.assertLess(scores["rmse"], best * 1.11)
+
+        # All hosts share a file system here, and yet no way around the network is taken.
+        self.assertEqual(self.connections_unix("worker0"), [0, 0])
+        self.assertEqual(self.connections_unix("server1"), [0, 1])
 
         for server in servers:
             server.send_signal(signal.SIGTERM)

@@ -57,6 +57,28 @@ class ServerStart(EndToEnd):
         wait_for(lambda: ready_file.exists() or process.poll() is not None, "a server")
         self.assertIsNone(process.poll(), self.output(process))
 
+    def connections_unix(self, endpoint, *flags):
+        worker = self.start(
+            [BIN_DIR / "rowhouse-worker", "stats", "--servers", endpoint, "--json", *flags]
+        )
+        code, output = self.finish(worker, 30)
+        self.assertEqual(code, 0, output)
+        line = next(line for line in output.splitlines() if line.startswith("{"))
+        return json.loads(line)["shards"][0]["connections_unix"]
+
+    def test_workers_of_this_host_find_the_local_socket_also_after_a_kill(self):
+        path = self.folder / "d"
+        for _ in range(2):
+            process, endpoint = self.serving(path)
+            self.assertEqual(self.connections_unix(endpoint), 1)
+            self.assertEqual(self.connections_unix(endpoint, "--prefer-local=false"), 0)
+            process.kill()
+            process.wait()
+            self.assertTrue((path / "local.sock").is_socket())
+            (self.folder / "ready").unlink()
+        _, endpoint = self.serving(path, flags=["--local-socket=false"])
+        self.assertEqual(self.connections_unix(endpoint), 0)
+
     def test_memory_budget_too_small_to_work_with(self):
         path = self.folder / "d"
         server = self.server(path, "127.0.0.1:0", "--memory-bytes-max", (2 << 20) - 1)

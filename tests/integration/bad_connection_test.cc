@@ -61,7 +61,7 @@ TEST_P(BadConnection, AnotherProtocol) {
 TEST_P(BadConnection, FrameOfAVersionThatIsNotSpokenHere) {
   StartServer(Options());
   const auto bytes = WithHeader(StatsFrame(), [](FrameHeader* header) { header->version = 2; });
-  ExpectCutOffAnywhere(bytes, RefusalReason::kBadVersion, {"protocol version 2", "speaks 1 to 1"});
+  ExpectCutOffAnywhere(bytes, RefusalReason::kBadVersion, {"version 2", "reads version 1"});
 }
 
 TEST_P(BadConnection, WrongChecksums) {
@@ -167,7 +167,7 @@ TEST_P(BadConnection, HelloOfOtherVersions) {
   Hello hello = HelloFor(ShardId(0));
   hello.version_min = 5;
   hello.version_max = 7;
-  ExpectHelloRefused(hello, RefusalReason::kBadVersion, {"versions 5 to 7", "this server 1 to 1"});
+  ExpectHelloRefused(hello, RefusalReason::kBadVersion, {"versions 5 to 7", "this server 1 to 2"});
   hello.version_min = hello.version_max = 0;
   ExpectHelloRefused(hello, RefusalReason::kBadVersion, {"versions 0 to 0"});
 }

@@ -48,7 +48,9 @@ class BadInputFixture : public testing::TestWithParam<Transport> {
   // Waits until the counter of `reason` is `count`.
   void AwaitCount(RefusalReason reason, uint64_t count);
 
-  Counters CountersNow() { return *control_->Counters(); }
+  // All but those of connections, which come and go beside what a test does.
+  Counters CountersNow() { return CountersOf(*control_); }
+  static Counters CountersOf(RawClient& client);
   static std::string CounterOf(RefusalReason reason);
 
   std::optional<TestServer> server_;

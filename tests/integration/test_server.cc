@@ -28,6 +28,7 @@ ServerOptions TestServer::InMemory() {
 
 TestServer::TestServer(ServerOptions options) : options_(std::move(options)) {
   options_.listen = {"127.0.0.1:0", StrCat("unix:", dir_.path(), "/socket")};
+  options_.local_socket = false;  // its transports are those that a test names
   options_.data_dir = StrCat(dir_.path(), "/data");
 }
 

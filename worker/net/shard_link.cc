@@ -10,6 +10,7 @@
 #include "worker/client/status_text.h"
 #include "worker/client/told_mark.h"
 #include "worker/net/control_exchange.h"
+#include "worker/net/local_route.h"
 #include "worker/net/waits.h"
 
 namespace rowhouse {
@@ -72,7 +73,7 @@ asio::awaitable<absl::Status> ShardLink::Establish() {
   reader_ = FrameReader(options_.frame_bytes_max);
   Hello hello = MakeHello(shard_, identity_.timeline, options_.program);
   absl::StatusOr<HelloAnswer> answer =
-      co_await Ask<HelloAnswer>(*socket_, reader_, Op::kHello, std::move(hello));
+      co_await Ask<HelloAnswer>(*socket_, reader_, Op::kHello, hello);
   if (!answer.ok()) {
     Close();
     co_return At(where_, answer.status());
@@ -83,7 +84,24 @@ asio::awaitable<absl::Status> ShardLink::Establish() {
                      answer->timeline.value(), " now, this client of ", identity_.timeline.value(),
                      ": it was restored or replaced; start the client again");
   }
+  if (options_.prefer_local) co_await PreferLocal(*answer, hello);
+  if (stopping_) co_return absl::CancelledError("the client was closed");
   co_return absl::OkStatus();
+}
+
+asio::awaitable<void> ShardLink::PreferLocal(const HelloAnswer& answer, const Hello& hello) {
+  if (!IsLocalOffer(*socket_, answer.local)) co_return;
+  std::optional<LocalStream> local;
+  absl::Status status = co_await ConnectLocally(answer, hello, options_.frame_bytes_max, &local);
+  if (stopping_) co_return;
+  if (!status.ok()) {
+    LOG_FIRST_N(INFO, 1) << where_ << ": staying on TCP: " << status.message();
+    co_return;
+  }
+  VLOG(1) << where_ << ": going on over " << answer.local.path;
+  Close();
+  socket_.emplace(std::move(local->socket));
+  reader_ = std::move(local->reader);
 }
 
 asio::awaitable<absl::StatusOr<QueryClientAnswer>> ShardLink::Query() {

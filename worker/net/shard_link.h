@@ -78,6 +78,9 @@ class ShardLink {
   const std::string& last_reason() const { return last_reason_; }
 
  private:
+  // Where the server offers its local socket on the connection just established, goes on over that;
+  // where it cannot be used, the connection stays as it is.
+  asio::awaitable<void> PreferLocal(const HelloAnswer& answer, const Hello& hello);
   asio::awaitable<absl::Status> OpenOnce();
   asio::awaitable<absl::Status> Serve();
   asio::awaitable<absl::Status> ReadAnswers();

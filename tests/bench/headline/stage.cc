@@ -68,6 +68,7 @@ absl::StatusOr<std::unique_ptr<Client>> RowhouseServer::Connect(const std::strin
   ClientOptions options;
   options.servers = {endpoint};
   options.program = "rowhouse-bench";
+  options.prefer_local = false;  // what is to be measured over TCP stays there
   return Client::Connect(options);
 }
 

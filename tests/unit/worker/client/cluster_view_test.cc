@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/refusal.h"
+#include "common/wire/frame.h"
 
 namespace rowhouse {
 namespace {
@@ -81,7 +82,8 @@ TEST(ClusterView, RefusesAnswersThatMakeNoSense) {
     return ReasonOf(view.status());
   };
   EXPECT_EQ(reason([](HelloAnswer* a) { a->version = 0; }), RefusalReason::kBadVersion);
-  EXPECT_EQ(reason([](HelloAnswer* a) { a->version = 2; }), RefusalReason::kBadVersion);
+  EXPECT_EQ(reason([](HelloAnswer* a) { a->version = kProtocolVersionMax + 1; }),
+            RefusalReason::kBadVersion);
   EXPECT_EQ(reason([](HelloAnswer* a) { a->slot_bits = 15; }), RefusalReason::kMalformed);
   EXPECT_EQ(reason([](HelloAnswer* a) { a->shard_count = 0; }), RefusalReason::kMalformed);
   EXPECT_EQ(reason([](HelloAnswer* a) { a->shard_count = 4097; }), RefusalReason::kMalformed);
