@@ -102,6 +102,7 @@ struct Effects {
   std::optional<CheckpointJob> checkpoint_job;
   bool flush_step = false;  // call OnFlushStep after the events that wait already
   bool retry = false;       // call OnRetry after retry_ms
+  bool lull = false;        // call OnLull after flush_lull_ms
   bool stopped = false;     // everything is on disk; the shard may go
 };
 

@@ -81,6 +81,9 @@ void AddStorage(ServerOptions* server, Settings* settings) {
                     "large as the changed rows, where there is no memory budget");
   settings->Integer("flush_log_bytes_max", &limits.flush_log_bytes_max, {kMiB, (1ull << 20) * kMiB},
                     "bytes", "Most push log written before a flush, whatever the ratio");
+  settings->Integer("flush_lull_ms", &limits.flush_lull_ms, {0, 24 * 3600 * 1000}, "ms",
+                    "With nothing logged for so long, a flush waits for --flush-log-bytes only; "
+                    "0: whatever the lull");
   settings->Integer("flush_step_rows", &limits.flush_step_rows, {1, 1 << 20}, "rows",
                     "Rows looked at between two requests during a flush");
   settings->Integer("flush_file_rows", &limits.flush_file_rows, {1, 1 << 24}, "rows",

@@ -367,6 +367,21 @@ void Shard::OnRetry(Effects* effects) {
   Pump(effects);
 }
 
+void Shard::OnLull(Effects* effects) {
+  lull_asked_ = false;
+  is_lull_ = log_.last_lsn() == lull_lsn_;
+  Pump(effects);
+  is_lull_ = false;
+}
+
+// Asks once in flush_lull_ms at most, and only where a flush may come of it.
+void Shard::WatchForLull(Effects* effects) {
+  if (lull_asked_ || stopping_ || limits_.flush_lull_ms == 0 || flusher_.running()) return;
+  if (UnflushedLogBytes() <= limits_.flush_log_bytes) return;
+  lull_lsn_ = log_.last_lsn();
+  effects->lull = lull_asked_ = true;
+}
+
 void Shard::OnStop(Effects* effects) {
   stopping_ = true;
   checkpointer_.OnStop();
@@ -403,9 +418,9 @@ bool Shard::FlushDue() const {
 }
 
 bool Shard::LogFlushDue() const {
-  const uint64_t log_bytes = log_.appended_bytes() - flushed_log_bytes_;
+  const uint64_t log_bytes = UnflushedLogBytes();
   if (log_bytes <= limits_.flush_log_bytes) return false;
-  if (budgeted() || log_bytes > limits_.flush_log_bytes_max) return true;
+  if (budgeted() || is_lull_ || log_bytes > limits_.flush_log_bytes_max) return true;
   return log_bytes > limits_.flush_log_ratio * DirtyBytes();
 }
 
@@ -417,6 +432,7 @@ void Shard::Pump(Effects* effects) {
     checkpointer_.OnFlushBegun();
     Carry(flusher_.Begin(log_.last_lsn()), effects);
   }
+  WatchForLull(effects);
   PumpCheckpoint(effects);
   if (!log_failed_ && !effects->log_job.has_value()) effects->log_job = log_.NextJob();
   if ((flush_step_due_ || evict_step_due_) && !step_asked_) {

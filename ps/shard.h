@@ -102,6 +102,8 @@ class Shard {
   void OnSessionClosed(SessionId session, Effects* effects);
   void OnCheckpointDone(const CheckpointOutcome& outcome, Effects* effects);
   void OnRetry(Effects* effects);
+  // It may be a lull: whether it is one, the shard sees for itself.
+  void OnLull(Effects* effects);
   // Refuses requests from here on, writes everything out; `stopped` comes with a later event.
   void OnStop(Effects* effects);
 
@@ -227,6 +229,8 @@ class Shard {
   std::vector<DiskEntry> Bookkeeping(Lsn watermark) const;
   bool FlushDue() const;
   bool LogFlushDue() const;
+  uint64_t UnflushedLogBytes() const { return log_.appended_bytes() - flushed_log_bytes_; }
+  void WatchForLull(Effects* effects);
   void PumpCheckpoint(Effects* effects);
   ImageFlush FlushForImage() const;
   void Carry(Flusher::Next next, Effects* effects);
@@ -263,6 +267,9 @@ class Shard {
   bool stopping_ = false;
   bool log_failed_ = false;    // no log job before OnRetry
   bool file_failed_ = false;   // the file job is offered again at OnRetry
+  bool lull_asked_ = false;    // OnLull will come
+  bool is_lull_ = false;       // nothing was logged for flush_lull_ms
+  Lsn lull_lsn_;               // last_lsn when it was asked for
   std::string write_failure_;  // of the last file job; empty where it succeeded
   bool knows_rows_lsn_ = false;
   bool flush_step_due_ = false;

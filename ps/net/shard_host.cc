@@ -65,6 +65,7 @@ ShardHost::ShardHost(ShardStorage storage, std::unique_ptr<Shard> shard, ServerC
       work_(asio::make_work_guard(loop_)),
       log_strand_(asio::make_strand(context->log_pool)),
       retry_timer_(loop_),
+      lull_timer_(loop_),
       stop_timer_(loop_) {}
 
 ShardHost::~ShardHost() {
@@ -146,6 +147,7 @@ void ShardHost::Perform(Effects effects) {
     });
   }
   if (effects.retry) RetryLater();
+  if (effects.lull) WaitForLull();
   if (effects.stopped) Finish();
 }
 
@@ -232,6 +234,13 @@ void ShardHost::RetryLater() {
   });
 }
 
+void ShardHost::WaitForLull() {
+  lull_timer_.expires_after(std::chrono::milliseconds(context_->options.limits.flush_lull_ms));
+  lull_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) Handle(EventKind::kOther, [this](Effects* effects) { shard_->OnLull(effects); });
+  });
+}
+
 void ShardHost::ResumeSessions() {
   for (const auto& [id, session] : sessions_) session->Resume();
 }
@@ -256,6 +265,7 @@ void ShardHost::Finish() {
     session->CloseAfter(kFinishTimeoutMs);
   }
   retry_timer_.cancel();
+  lull_timer_.cancel();
   stop_timer_.cancel();
   work_.reset();
 }

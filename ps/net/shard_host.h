@@ -60,6 +60,7 @@ class ShardHost {
   void RunRead(ReadJob job);
   void RunCheckpoint(CheckpointJob job);
   void RetryLater();
+  void WaitForLull();
   void ResumeSessions();
   void Finish();
   void GiveUp();
@@ -78,6 +79,7 @@ class ShardHost {
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   asio::strand<asio::thread_pool::executor_type> log_strand_;  // log jobs run one after another
   asio::steady_timer retry_timer_;
+  asio::steady_timer lull_timer_;
   asio::steady_timer stop_timer_;
   std::thread thread_;
 

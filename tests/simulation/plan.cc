@@ -91,6 +91,8 @@ Plan DrawPlan(Random* random) {
   if (random->Below(4) != 0) plan.checkpoint_gap_us_mean = Between(random, 50'000, 600'000);
   plan.checkpoint_leave_after_ms = Between(random, 100, 300);
   DrawFaults(random, &plan);
+  if (random->Below(2) == 0) plan.limits.flush_lull_ms = 0;
+  plan.lull_us = Between(random, 1'000, 50'000);
   return plan;
 }
 

@@ -46,6 +46,7 @@ struct Plan {
   ShardLimits limits;
   uint64_t segment_bytes = 1000;
   uint64_t retry_us = 10'000;
+  uint64_t lull_us = 10'000;
 
   uint64_t network_us_max = 2000;
   uint64_t job_us_max = 3000;

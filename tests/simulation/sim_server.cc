@@ -234,6 +234,13 @@ void SimServer::Perform(Effects effects) {
       Perform(std::move(more));
     });
   }
+  if (effects.lull) {
+    InThisLife(world_->plan.lull_us, [this] {
+      Effects more;
+      shard_->OnLull(&more);
+      Perform(std::move(more));
+    });
+  }
   for (Answer& answer : effects.answers) SendAnswer(std::move(answer));
   if (effects.stopped && lives_.back().end == LifeEnd::kStillRunning) {
     world_->trace.Note(name(), " has stopped");

@@ -48,7 +48,7 @@ absl::Status ShardDriver::Start(const RestoreOptions& restore) {
   file_job_.reset();
   read_jobs_.clear();
   checkpoint_job_.reset();
-  flush_step_ = retry_ = stopped_ = false;
+  flush_step_ = retry_ = lull_ = stopped_ = false;
   if (options_.replay_cut.has_value()) shard_->SetReplayCut(*options_.replay_cut);
   std::string found;
   RestoreOptions with = restore;
@@ -109,6 +109,7 @@ void ShardDriver::Perform(Effects effects) {
   if (effects.checkpoint_job.has_value()) checkpoint_job_ = effects.checkpoint_job;
   flush_step_ |= effects.flush_step;
   retry_ |= effects.retry;
+  lull_ |= effects.lull;
   stopped_ |= effects.stopped;
 }
 
@@ -168,6 +169,15 @@ CheckpointOutcome ShardDriver::RunCheckpoint(const CheckpointJob& job) {
 void ShardDriver::RunJobs() {
   while (RunOneJob()) {
   }
+}
+
+bool ShardDriver::Lull() {
+  if (!std::exchange(lull_, false)) return false;
+  Effects effects;
+  shard_->OnLull(&effects);
+  Perform(std::move(effects));
+  RunJobs();
+  return true;
 }
 
 void ShardDriver::Retry() {

@@ -102,6 +102,8 @@ class ShardDriver {
   // Carries out one thing that is due; false where nothing is.
   bool RunOneJob();
   void Retry();
+  // flush_lull_ms have passed; false where nobody waits for that.
+  bool Lull();
   // By the clock that the shard is told.
   void Advance(uint64_t ms) { now_ms_ += ms; }
   // Checkpoint jobs of this kind fail with this status.
@@ -136,6 +138,7 @@ class ShardDriver {
   std::optional<CheckpointJob> checkpoint_job_;
   bool flush_step_ = false;
   bool retry_ = false;
+  bool lull_ = false;
   bool stopped_ = false;
   std::map<CheckpointJob::Kind, absl::Status> failing_checkpoints_;
   uint64_t now_ms_ = 1'700'000'000'000;

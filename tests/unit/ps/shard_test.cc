@@ -355,6 +355,41 @@ TEST(ShardFlush, WaitsUntilTheLogOutweighsTheChangedRows) {
   EXPECT_LE(PushesUntilAFlush(limits), 4u);
 }
 
+TEST(ShardFlush, UsesALullFromFlushLogBytesOn) {
+  ShardDriver::Options options;
+  options.limits.flush_log_bytes = 3 * 24;
+  options.limits.flush_log_ratio = 1000;
+  ShardDriver driver(options);
+  ASSERT_TRUE(driver.Start().ok());
+  driver.Create(Spec());
+  driver.Open(ClientId(7), Incarnation(1));
+  const auto push = [&](uint64_t sequence) {
+    TestPush body;
+    body.sequence = body.unretried_below = Sequence(sequence);
+    body.sections = {SectionOf(Spec(), {Key(1), Key(2)}, std::vector<float>(8, 0.25f))};
+    ASSERT_TRUE(driver.Send(Op::kPush, PushBody(body)).status.ok());
+  };
+  push(1);
+  push(2);
+  ASSERT_TRUE(driver.Lull());  // asked for by the first of them: the second came meanwhile
+  EXPECT_EQ(driver.CounterValue("flushes"), 0u);
+  ASSERT_TRUE(driver.Lull());
+  EXPECT_EQ(driver.CounterValue("flushes"), 1u);
+  EXPECT_EQ(driver.CounterValue("watermark"), driver.CounterValue("last_lsn"));
+  EXPECT_FALSE(driver.Lull());  // nothing is left to do
+}
+
+TEST(ShardFlush, LeavesALullAloneWhereItIsToldTo) {
+  ShardDriver::Options options;
+  options.limits.flush_log_bytes = 1;
+  options.limits.flush_log_ratio = 1000;
+  options.limits.flush_lull_ms = 0;
+  ShardDriver driver(options);
+  ASSERT_TRUE(driver.Start().ok());
+  driver.Create(Spec());
+  EXPECT_FALSE(driver.Lull());
+}
+
 // A flush that trims after every push, with a segment for each.
 class ShardTrimTest : public ShardTest {
  protected:
