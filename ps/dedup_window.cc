@@ -7,8 +7,8 @@
 namespace rowhouse {
 
 std::optional<Lsn> DedupWindow::Find(PartId part) const {
-  const auto found = applied_.find(part);
-  if (found == applied_.end()) return std::nullopt;
+  const auto found = At(part);
+  if (found == applied_.end() || found->first != part) return std::nullopt;
   return found->second.lsn;
 }
 
@@ -29,8 +29,16 @@ absl::Status DedupWindow::CheckNew(PartId part, Sequence unretried_below,
 
 void DedupWindow::Add(PartId part, const AppliedPart& applied, Sequence unretried_below) {
   floor_ = std::max(floor_, unretried_below);
-  applied_.erase(applied_.begin(), applied_.lower_bound({floor_, ShardId(0)}));
-  if (part.sequence >= floor_) applied_.emplace(part, applied);
+  applied_.erase(applied_.cbegin(), At({floor_, ShardId(0)}));
+  if (part.sequence < floor_) return;
+  const auto at = At(part);
+  if (at == applied_.end() || at->first != part) applied_.insert(at, {part, applied});
+}
+
+DedupWindow::Parts::const_iterator DedupWindow::At(PartId part) const {
+  return std::lower_bound(
+      applied_.begin(), applied_.end(), part,
+      [](const Parts::value_type& entry, const PartId& wanted) { return entry.first < wanted; });
 }
 
 std::vector<Sequence> DedupWindow::AppliedSequences() const {
@@ -43,8 +51,7 @@ std::vector<Sequence> DedupWindow::AppliedSequences() const {
 
 // Few: numbers are given up almost as fast as they are added.
 size_t DedupWindow::CountBelow(Sequence bound) const {
-  return static_cast<size_t>(
-      std::distance(applied_.begin(), applied_.lower_bound({bound, ShardId(0)})));
+  return static_cast<size_t>(std::distance(applied_.begin(), At({bound, ShardId(0)})));
 }
 
 }  // namespace rowhouse

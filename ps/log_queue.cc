@@ -7,6 +7,14 @@
 namespace rowhouse {
 namespace {
 
+// What the lists keep between jobs; more, which only a slow disk brings about, is given back.
+constexpr size_t kKeptEntries = 4096;
+
+template <typename T>
+void GiveBackSurplus(std::vector<T>* list) {
+  if (list->empty() && list->capacity() > kKeptEntries) list->shrink_to_fit();
+}
+
 uint64_t RecordBytes(const LogRecord& record) { return record.prefix.size() + record.body.size(); }
 
 }  // namespace
@@ -17,7 +25,7 @@ void LogQueue::Start(Lsn next, uint64_t log_bytes) {
   written_ = synced_ = last_lsn();
 }
 
-Lsn LogQueue::Append(LogRecord record) {
+Lsn LogQueue::Append(LogRecord&& record) {
   record.lsn = next_;
   next_ = Lsn(next_.value() + 1);
   buffered_bytes_ += RecordBytes(record);
@@ -50,7 +58,7 @@ std::optional<LogJob> LogQueue::NextJob() {
     return std::nullopt;
   }
   // After a failure the same records go first, alone: the log expects exactly them.
-  if (in_job_.empty()) in_job_ = std::exchange(gathered_, {});
+  if (in_job_.empty()) in_job_.swap(gathered_);
   job_running_ = true;
   trim_in_job_ = std::exchange(trim_wanted_, Lsn(0));
   return LogJob{in_job_, SyncDue(), trim_in_job_};
@@ -66,6 +74,7 @@ void LogQueue::Done(const LogOutcome& outcome, std::vector<Answer>* answers) {
   if (in_job_.empty() || written_ >= in_job_.back().lsn) {
     for (const LogRecord& record : in_job_) buffered_bytes_ -= RecordBytes(record);
     in_job_.clear();
+    GiveBackSurplus(&in_job_);
   }
   Release(answers);
   if (failing_) FailWaiters(outcome.status, answers);
@@ -80,6 +89,7 @@ void LogQueue::Release(std::vector<Answer>* answers) {
     answers->push_back(std::move(waiter.answer));
   }
   std::erase_if(waiting_, released);
+  GiveBackSurplus(&waiting_);
 }
 
 void LogQueue::FailWaiters(const absl::Status& status, std::vector<Answer>* answers) {

@@ -5,11 +5,12 @@
 // failing and its waiters have been told that the outcome is unknown.
 //
 // Threading: one shard, one thread.
+// Cost: no allocation once its lists have grown; they are bounded by log_buffer_bytes_max, which
+//   holds back further requests.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
@@ -43,7 +44,7 @@ class LogQueue {
   }
 
   // Gives the record its LSN.
-  Lsn Append(LogRecord record);
+  Lsn Append(LogRecord&& record);
 
   bool IsDurable(Lsn lsn, Durability durability) const;
   // Keeps the answer until IsDurable.
@@ -87,7 +88,7 @@ class LogQueue {
   uint64_t appended_bytes_ = 0;
   std::vector<LogRecord> gathered_;
   std::vector<LogRecord> in_job_;
-  std::deque<Waiter> waiting_;
+  std::vector<Waiter> waiting_;  // in order of arrival
 };
 
 }  // namespace rowhouse

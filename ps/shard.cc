@@ -19,17 +19,14 @@ namespace {
 
 constexpr Generation kFirstGeneration{1};
 
-template <typename T>
-OutFrame MakeRawFrame(Op op, uint64_t request_id, const T& body) {
-  return MakeFrame(op, request_id, std::as_bytes(std::span(&body, 1)));
-}
-
 uint64_t PullAnswerBytes(const PullView& pull) {
   return sizeof(PullAnswerHeader) + pull.float_count() * sizeof(float);
 }
 
-OutFrame PushAnswerFrame(uint64_t request_id, Lsn lsn, Mark mark, bool duplicate) {
-  return MakeRawFrame(Op::kPushAnswer, request_id, PushAnswer{lsn, mark, duplicate ? 1u : 0u, 0});
+OutFrame PushAnswerFrame(uint64_t request_id, const PushAnswer& answer, FramePool* frames) {
+  FrameBuilder frame(sizeof(answer), frames);
+  std::memcpy(frame.body().data(), &answer, sizeof(answer));
+  return std::move(frame).Finish(Op::kPushAnswer, request_id);
 }
 
 // What is copied for a file is part of the memory budget.
@@ -47,11 +44,6 @@ uint32_t FlushRoundRows(const ShardLimits& limits) {
   return static_cast<uint32_t>(std::clamp(rows, kRowsMin, kRowsMax));
 }
 
-std::vector<std::byte> BytesOf(std::span<const float> floats) {
-  const auto bytes = std::as_bytes(floats);
-  return {bytes.begin(), bytes.end()};
-}
-
 }  // namespace
 
 Shard::Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
@@ -67,6 +59,7 @@ Shard::Shard(ShardIdentity identity, ShardLimits limits, AdagradKernel kernel,
                 .file_bytes = FlushFileBytes(limits)},
                &tables_, [this](Lsn watermark) { return Bookkeeping(watermark); }),
       checkpointer_(limits.checkpoint_timeout_ms),
+      frames_(limits.frame_bytes_max),
       residency_({limits.read_job_keys, limits.read_jobs_max}),
       evictor_(&tables_, &residency_) {}
 
@@ -139,7 +132,8 @@ absl::Status Shard::Dispatch(SessionId session, const ReceivedFrame& frame, uint
 
 absl::Status Shard::HandlePull(SessionId session, const ReceivedFrame& frame, Effects* effects) {
   ASSIGN_OR_RETURN(const PullView pull, PullView::Parse(frame.body, limits_.keys_per_request_max));
-  ASSIGN_OR_RETURN(const std::vector<TableRows*> tables, CheckPull(pull));
+  PerSection<TableRows*> tables;
+  RETURN_IF_ERROR(CheckPull(pull, &tables));
   if (budgeted()) {
     std::vector<RowsOfTable> rows = RowsOf(pull, tables);
     if (MustRead(rows)) {
@@ -151,26 +145,25 @@ absl::Status Shard::HandlePull(SessionId session, const ReceivedFrame& frame, Ef
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<TableRows*>> Shard::CheckPull(const PullView& pull) const {
+absl::Status Shard::CheckPull(const PullView& pull, PerSection<TableRows*>* tables) const {
   RETURN_IF_ERROR(CheckEpoch(pull.header().epoch));
   const uint64_t body_bytes = PullAnswerBytes(pull);
   if (FrameBytes(body_bytes) > limits_.frame_bytes_max) {
     return Refuse(RefusalReason::kFrameTooLarge, "the answer to this pull would have ", body_bytes,
                   " bytes; frame_bytes_max is ", limits_.frame_bytes_max, ": pull fewer rows");
   }
-  std::vector<TableRows*> tables;
   for (uint32_t i = 0; i < pull.section_count(); ++i) {
     const PullSection section = pull.section(i);
     ASSIGN_OR_RETURN(TableRows * table, tables_.Resolve(section.header));
     RETURN_IF_ERROR(CheckOwned(*table, section.keys, map_, identity_.shard));
-    tables.push_back(table);
+    tables->push_back(table);
   }
-  return tables;
+  return absl::OkStatus();
 }
 
 void Shard::AnswerPull(SessionId session, const ReceivedFrame& frame, const PullView& pull,
                        std::span<TableRows* const> tables, Effects* effects) {
-  FrameBuilder answer(PullAnswerBytes(pull));
+  FrameBuilder answer(PullAnswerBytes(pull), &frames_);
   PullAnswerHeader header{log_.last_lsn(), announced_, static_cast<uint32_t>(pull.row_count()), 0};
   std::memcpy(answer.body().data(), &header, sizeof(header));
   auto* out = reinterpret_cast<float*>(answer.body().data() + sizeof(header));
@@ -190,7 +183,8 @@ absl::Status Shard::HandlePush(SessionId session, const ReceivedFrame& frame, ui
   ASSIGN_OR_RETURN(const PushView push, PushView::Parse(frame.body, limits_.keys_per_request_max));
   const PushHeader& header = push.header();
   RETURN_IF_ERROR(CheckPushHeader(header));
-  ASSIGN_OR_RETURN(const CheckedPush checked, CheckPush(push));
+  CheckedPush checked;
+  RETURN_IF_ERROR(CheckPush(push, &checked));
   std::optional<Lsn> applied;
   ASSIGN_OR_RETURN(KnownClient * client, AdmitPush(header, &applied));
   if (budgeted() && !applied.has_value()) {
@@ -211,9 +205,9 @@ void Shard::FinishPush(SessionId session, const ReceivedFrame& frame, const Push
   clients_.Heard(client, now_ms);
   const Lsn lsn = applied.has_value() ? *applied : ApplyPush(push, frame, checked, now_ms);
   duplicate_pushes_ += applied.has_value();
-  AnswerWhenDurable(session, frame,
-                    PushAnswerFrame(frame.header.request_id, lsn, announced_, applied.has_value()),
-                    lsn, checked.durability, effects);
+  const PushAnswer answer{lsn, announced_, applied.has_value() ? 1u : 0u, 0};
+  AnswerWhenDurable(session, frame, PushAnswerFrame(frame.header.request_id, answer, &frames_), lsn,
+                    checked.durability, effects);
 }
 
 absl::Status Shard::CheckEpoch(Epoch epoch) const {
@@ -245,29 +239,32 @@ absl::Status Shard::CheckPushHeader(const PushHeader& header) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Shard::CheckedPush> Shard::CheckPush(const PushView& push) {
-  CheckedPush checked;
+absl::Status Shard::CheckPush(const PushView& push, CheckedPush* checked) {
   for (uint32_t i = 0; i < push.section_count(); ++i) {
     const PushSection section = push.section(i);
     ASSIGN_OR_RETURN(TableRows * table, tables_.Resolve(section.header));
     RETURN_IF_ERROR(CheckOwned(*table, section.keys, map_, identity_.shard));
     RETURN_IF_ERROR(duplicates_.Check(*table, section.keys));
     RETURN_IF_ERROR(CheckGradients(*table, section));
-    checked.tables.push_back(table);
-    checked.durability = std::max(checked.durability, table->spec().durability);
+    checked->tables.push_back(table);
+    checked->durability = std::max(checked->durability, table->spec().durability);
   }
-  return checked;
+  return absl::OkStatus();
 }
 
 // Log, then apply: the record is in the bounded buffer before the first row changes.
 Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
                      uint64_t now_ms) {
   RaiseMark(push.header().mark, now_ms);
-  const std::vector<float> rates = EffectiveLearningRates(push, checked.tables);
+  PerSection<float> rates;
+  for (const TableRows* table : checked.tables) {
+    rates.push_back(EffectiveLearningRate(table->spec().adagrad, push.header().step));
+  }
+  const auto prefix = std::as_bytes(std::span<const float>(rates));
   LogRecord record;
   record.type = RecordType::kPush;
   record.arrival_ms = now_ms;
-  record.prefix = BytesOf(rates);
+  record.prefix.assign(prefix.begin(), prefix.end());
   record.body = frame.body;
   record.body_checksum = frame.header.body_checksum;
   record.owner = frame.owner;

@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,6 +28,7 @@
 #include "common/types.h"
 #include "common/wire/data.h"
 #include "common/wire/frame.h"
+#include "common/wire/frame_pool.h"
 #include "ps/checkpointer.h"
 #include "ps/client_table.h"
 #include "ps/effects.h"
@@ -35,6 +37,7 @@
 #include "ps/flusher.h"
 #include "ps/log_queue.h"
 #include "ps/optimizer/adagrad.h"
+#include "ps/per_section.h"
 #include "ps/push_check.h"
 #include "ps/refusal_counters.h"
 #include "ps/residency.h"
@@ -115,6 +118,9 @@ class Shard {
             MemoryCongested());
   }
 
+  // Memory of an answer that was sent, or given up, for later answers.
+  void Recycle(OutFrame frame) { frames_.Give({std::move(frame.words), frame.capacity_bytes}); }
+
   // How long the event that has just been handled took, by whoever has a clock.
   void NoteEventTime(EventKind kind, uint64_t micros) { event_times_.Note(kind, micros); }
 
@@ -130,7 +136,7 @@ class Shard {
   static constexpr Durability kPromised = Durability::kFsync;
 
   struct CheckedPush {
-    std::vector<TableRows*> tables;  // one per section
+    PerSection<TableRows*> tables;
     Durability durability = Durability::kMemory;
   };
 
@@ -167,7 +173,7 @@ class Shard {
 
   absl::Status CheckEpoch(Epoch epoch) const;
   absl::Status CheckLogAccepts() const;
-  absl::StatusOr<std::vector<TableRows*>> CheckPull(const PullView& pull) const;
+  absl::Status CheckPull(const PullView& pull, PerSection<TableRows*>* tables) const;
   void AnswerPull(SessionId session, const ReceivedFrame& frame, const PullView& pull,
                   std::span<TableRows* const> tables, Effects* effects);
   void FinishPush(SessionId session, const ReceivedFrame& frame, const PushView& push,
@@ -206,7 +212,7 @@ class Shard {
   void PumpBudget(Effects* effects);
   void EvictAtStart();
   absl::Status CheckPushHeader(const PushHeader& header) const;
-  absl::StatusOr<CheckedPush> CheckPush(const PushView& push);
+  absl::Status CheckPush(const PushView& push, CheckedPush* checked);
   Lsn ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
                 uint64_t now_ms);
   // Takes a mark that somebody knows as announced here too, with a record. Errors: kMalformed.
@@ -249,6 +255,7 @@ class Shard {
   Flusher flusher_;
   Checkpointer checkpointer_;
   DuplicateFinder duplicates_;
+  FramePool frames_;  // of answers; keeps no more than the largest frame
   Residency residency_;
   Evictor evictor_;
   WaitingRequests waiting_;

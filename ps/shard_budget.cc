@@ -53,14 +53,16 @@ absl::Status Shard::CheckWaiting(WaitingRequest* request, bool* duplicate) {
   if (request->frame.op() == Op::kPull) {
     ASSIGN_OR_RETURN(const PullView pull,
                      PullView::Parse(request->frame.body, limits_.keys_per_request_max));
-    ASSIGN_OR_RETURN(const std::vector<TableRows*> tables, CheckPull(pull));
+    PerSection<TableRows*> tables;
+    RETURN_IF_ERROR(CheckPull(pull, &tables));
     request->rows = RowsOf(pull, tables);
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const PushView push,
                    PushView::Parse(request->frame.body, limits_.keys_per_request_max));
   RETURN_IF_ERROR(CheckPushHeader(push.header()));
-  ASSIGN_OR_RETURN(const CheckedPush checked, CheckPush(push));
+  CheckedPush checked;
+  RETURN_IF_ERROR(CheckPush(push, &checked));
   request->rows = RowsOf(push, checked.tables);
   request->durability = checked.durability;
   std::optional<Lsn> applied;

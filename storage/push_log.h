@@ -26,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/types.h"
@@ -46,11 +47,11 @@ enum class RecordType : uint16_t {
 struct LogRecord {
   Lsn lsn;
   RecordType type = RecordType::kPush;
-  uint64_t arrival_ms = 0;            // since the Unix epoch, by the shard's clock
-  std::vector<std::byte> prefix;      // made by the shard
-  std::span<const std::byte> body;    // as received; 8-byte aligned
-  uint64_t body_checksum = 0;         // XXH3-64, made by the client, checked on arrival
-  std::shared_ptr<const void> owner;  // keeps `body` alive
+  uint64_t arrival_ms = 0;                    // since the Unix epoch, by the shard's clock
+  absl::InlinedVector<std::byte, 32> prefix;  // made by the shard; few records need more
+  std::span<const std::byte> body;            // as received; 8-byte aligned
+  uint64_t body_checksum = 0;                 // XXH3-64, made by the client, checked on arrival
+  std::shared_ptr<const void> owner;          // keeps `body` alive
 };
 
 struct PushLogOptions {

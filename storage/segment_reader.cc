@@ -171,8 +171,10 @@ absl::StatusOr<SegmentReader::ReadRecord> SegmentReader::RecordAt(uint64_t offse
     return out;
   }
   out.record_bytes = header->record_bytes;
-  out.record = {header->lsn, static_cast<RecordType>(header->type), header->arrival_ms,
-                std::vector<std::byte>(prefix.begin(), prefix.end())};
+  out.record = {header->lsn,
+                static_cast<RecordType>(header->type),
+                header->arrival_ms,
+                {prefix.begin(), prefix.end()}};
   // The header's checksum is right, so its sizes may be trusted: the body lies within the file.
   const uint64_t body_at = offset + sizeof(RecordHeader) + padded_prefix_bytes;
   ASSIGN_OR_RETURN(const SharedBytes body, window_.Share(body_at, PaddedTo8(header->body_bytes)));

@@ -88,24 +88,40 @@ FrameReader::FrameReader(size_t frame_bytes_max) : frame_bytes_max_(frame_bytes_
 
 asio::awaitable<absl::StatusOr<ReceivedFrame>> FrameReader::Next(StreamSocket& socket) {
   while (true) {
-    Decoded decoded;
-    if (end_ > begin_) decoded = DecodeFrame({base() + begin_, end_ - begin_}, frame_bytes_max_);
-    if (decoded.result == DecodeResult::kBad) co_return decoded.status;
-    if (decoded.result == DecodeResult::kGood) {
-      begin_ += decoded.frame_bytes;
-      co_return ReceivedFrame{decoded.frame.header, decoded.frame.body, buffer_};
-    }
-    MakeRoom(decoded.frame_bytes);
-    auto [error, bytes] =
-        co_await socket.async_read_some(asio::buffer(base() + end_, capacity_ - end_), kAwaitTuple);
-    end_ += bytes;
-    if (!error) continue;
-    if (error == asio::error::eof && end_ > begin_) {
-      co_return Refuse(RefusalReason::kTruncated, "the stream ended ", end_ - begin_,
-                       " bytes into a frame");
-    }
-    co_return Refuse(RefusalReason::kDisconnected, "connection lost: ", error.message());
+    ReceivedFrame frame;
+    const absl::StatusOr<bool> taken = Take(&frame);
+    if (!taken.ok()) co_return taken.status();
+    if (*taken) co_return frame;
+    auto [error, bytes] = co_await socket.async_read_some(Room(), kAwaitTuple);
+    absl::Status received = Received(error, bytes);
+    if (!received.ok()) co_return received;
   }
+}
+
+absl::StatusOr<bool> FrameReader::Take(ReceivedFrame* frame) {
+  Decoded decoded;
+  if (end_ > begin_) decoded = DecodeFrame({base() + begin_, end_ - begin_}, frame_bytes_max_);
+  if (decoded.result == DecodeResult::kBad) return decoded.status;
+  wanted_ = decoded.frame_bytes;
+  if (decoded.result == DecodeResult::kNeedMore) return false;
+  begin_ += decoded.frame_bytes;
+  *frame = {decoded.frame.header, decoded.frame.body, buffer_};
+  return true;
+}
+
+asio::mutable_buffer FrameReader::Room() {
+  MakeRoom(wanted_);
+  return asio::buffer(base() + end_, capacity_ - end_);
+}
+
+absl::Status FrameReader::Received(const error_code& error, size_t bytes) {
+  end_ += bytes;
+  if (!error) return absl::OkStatus();
+  if (error == asio::error::eof && end_ > begin_) {
+    return Refuse(RefusalReason::kTruncated, "the stream ended ", end_ - begin_,
+                  " bytes into a frame");
+  }
+  return Refuse(RefusalReason::kDisconnected, "connection lost: ", error.message());
 }
 
 void FrameReader::MakeRoom(size_t frame_bytes) {

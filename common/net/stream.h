@@ -55,6 +55,18 @@ class FrameReader {
   // frame; kDisconnected where it ends between frames or fails. After an error the stream is dead.
   asio::awaitable<absl::StatusOr<ReceivedFrame>> Next(StreamSocket& socket);
 
+  // The same in parts, for who wants every frame of one read before the next read:
+  //
+  //   while (*reader.Take(&frame)) ...
+  //   auto [error, bytes] = co_await socket.async_read_some(reader.Room(), kAwaitTuple);
+  //   reader.Received(error, bytes)
+  //
+  // Whether a whole frame was there.
+  absl::StatusOr<bool> Take(ReceivedFrame* frame);
+  // Where to read more. REQUIRES: Take found no frame.
+  asio::mutable_buffer Room();
+  absl::Status Received(const boost::system::error_code& error, size_t bytes);
+
   void set_frame_bytes_max(size_t bytes) { frame_bytes_max_ = bytes; }
 
  private:
@@ -69,7 +81,8 @@ class FrameReader {
   std::shared_ptr<uint64_t[]> spare_;   // the buffer before, used again when nobody holds it
   size_t spare_bytes_ = 0;
   size_t capacity_ = 0;
-  size_t begin_ = 0;  // of the bytes read but not yet taken
+  size_t wanted_ = 0;  // bytes of the frame that lies here in part; 0: unknown
+  size_t begin_ = 0;   // of the bytes read but not yet taken
   size_t end_ = 0;
 };
 

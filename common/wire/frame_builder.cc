@@ -12,7 +12,7 @@ OutFrame FrameBuilder::Finish(Op op, uint64_t request_id) && {
   const FrameHeader header = MakeFrameHeader(op, request_id, body_bytes_, Checksum(body()));
   std::memcpy(base(), &header, sizeof(header));
   std::memset(base() + kFrameHeaderBytes + body_bytes_, 0, PaddedBytes(body_bytes_) - body_bytes_);
-  return {std::move(words_), FrameBytes(body_bytes_)};
+  return {std::move(memory_.words), FrameBytes(body_bytes_), memory_.capacity_bytes};
 }
 
 OutFrame MakeFrame(Op op, uint64_t request_id, std::span<const std::byte> body) {

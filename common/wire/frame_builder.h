@@ -5,7 +5,8 @@
 //   OutFrame out = std::move(frame).Finish(Op::kPullAnswer, request_id);
 //
 // Ownership: the bytes move into the OutFrame.
-// Cost: one allocation that is not zeroed, one pass for the checksum.
+// Cost: one allocation that is not zeroed, or none with memory of a FramePool; one pass for the
+//   checksum.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +19,14 @@
 #include "common/wire/archive.h"
 #include "common/wire/control.h"
 #include "common/wire/frame.h"
+#include "common/wire/frame_pool.h"
 
 namespace rowhouse {
 
 struct OutFrame {
   std::unique_ptr<uint64_t[]> words;
   size_t size_bytes = 0;
+  size_t capacity_bytes = 0;  // of `words`, where it goes back to a FramePool
 
   std::span<const std::byte> bytes() const {
     return {reinterpret_cast<const std::byte*>(words.get()), size_bytes};
@@ -33,8 +36,9 @@ struct OutFrame {
 class FrameBuilder {
  public:
   explicit FrameBuilder(size_t body_bytes)
-      : body_bytes_(body_bytes),
-        words_(std::make_unique_for_overwrite<uint64_t[]>(FrameBytes(body_bytes) / 8)) {}
+      : body_bytes_(body_bytes), memory_(FrameMemory::Of(FrameBytes(body_bytes))) {}
+  FrameBuilder(size_t body_bytes, FramePool* pool)
+      : body_bytes_(body_bytes), memory_(pool->Take(FrameBytes(body_bytes))) {}
 
   // [body_bytes], 8-byte aligned, not initialized.
   std::span<std::byte> body() { return {base() + kFrameHeaderBytes, body_bytes_}; }
@@ -42,10 +46,10 @@ class FrameBuilder {
   OutFrame Finish(Op op, uint64_t request_id) &&;
 
  private:
-  std::byte* base() { return reinterpret_cast<std::byte*>(words_.get()); }
+  std::byte* base() { return reinterpret_cast<std::byte*>(memory_.words.get()); }
 
   size_t body_bytes_;
-  std::unique_ptr<uint64_t[]> words_;
+  FrameMemory memory_;
 };
 
 // A frame with a copy of `body`.

@@ -18,6 +18,12 @@ using boost::system::error_code;
 
 constexpr uint32_t kCloseTimeoutMs = 1000;
 constexpr auto kNever = asio::steady_timer::time_point::max();
+// Asio hands at most 64 buffers to one call of the system.
+constexpr size_t kPiecesPerWrite = 64;
+// Answers are gathered up to this: beyond, a call of the system costs little beside the copying.
+constexpr uint64_t kGatherBytes = 64 << 10;
+// What the list of answers keeps when it is empty; more is given back.
+constexpr size_t kKeptFrames = 1024;
 
 }  // namespace
 
@@ -35,6 +41,8 @@ Session::Session(SessionId id, StreamSocket socket, FrameReader reader,
       close_deadline_(socket_.get_executor(), kNever) {}
 
 void Session::Start() {
+  error_code error;
+  socket_.non_blocking(true, error);  // of calls that do not await; fails where it is closed
   const auto spawn = [this](asio::awaitable<void> (Session::*run)()) {
     auto self = shared_from_this();
     asio::co_spawn(
@@ -52,20 +60,37 @@ bool Session::Blocked() const {
 }
 
 asio::awaitable<void> Session::Read() {
-  while (!closed_ && !finishing_) {
+  while (reading()) {
+    const bool all_handled = HandleReceived();
+    Flush();
+    if (!reading()) break;
     if (Blocked()) {
       co_await resume_.async_wait(kAwaitTuple);
       continue;
     }
-    const absl::StatusOr<ReceivedFrame> frame = co_await reader_.Next(socket_);
-    if (finishing_ || closed_) break;
-    if (!frame.ok()) {
-      Refuse(frame.status());
-      break;
-    }
-    in_flight_bytes_ += FrameBytes(frame->header.body_bytes);
-    host_->OnRequest(id_, *frame);
+    if (!all_handled) continue;
+    auto [error, bytes] = co_await socket_.async_read_some(reader_.Room(), kAwaitTuple);
+    if (!reading()) break;
+    const absl::Status received = reader_.Received(error, bytes);
+    if (!received.ok()) Refuse(received);
   }
+}
+
+// Whether no whole request is left.
+bool Session::HandleReceived() {
+  ReceivedFrame frame;
+  handling_ = true;
+  absl::StatusOr<bool> taken = true;
+  while (reading() && !Blocked()) {
+    taken = reader_.Take(&frame);
+    if (!taken.ok() || !*taken) break;
+    in_flight_bytes_ += FrameBytes(frame.header.body_bytes);
+    host_->OnRequest(id_, frame);
+  }
+  handling_ = false;
+  if (taken.ok()) return !*taken;
+  Refuse(taken.status());
+  return true;
 }
 
 // What was asked before is answered still: a peer may have ended just its own side. A stream that
@@ -80,10 +105,17 @@ void Session::Refuse(const absl::Status& status) {
 
 void Session::Send(OutFrame frame, uint64_t answered_bytes) {
   in_flight_bytes_ -= std::min(in_flight_bytes_, answered_bytes);
-  if (closed_) return;
+  if (closed_) return host_->Recycle(std::move(frame));
   in_flight_bytes_ += frame.size_bytes;
+  outgoing_bytes_ += frame.size_bytes;
   outgoing_.push_back(std::move(frame));
-  outgoing_ready_.cancel();
+}
+
+void Session::Flush() {
+  if (closed_ || writer_waits_ || (handling_ && outgoing_bytes_ < kGatherBytes)) return;
+  WriteSome();
+  // What is left, and the end of the session, is the writer's.
+  if (outgoing_bytes_ > 0 || write_failed_ || finishing_) outgoing_ready_.cancel();
 }
 
 void Session::FinishAndClose() {
@@ -94,8 +126,14 @@ void Session::FinishAndClose() {
 
 asio::awaitable<void> Session::Write() {
   while (!closed_) {
-    if (!outgoing_.empty()) {
-      co_await WriteQueued();
+    WriteSome();
+    if (write_failed_) {
+      Close();
+    } else if (outgoing_bytes_ > 0) {
+      writer_waits_ = true;
+      CloseWithoutProgress();
+      co_await socket_.async_wait(StreamSocket::wait_write, kAwaitTuple);
+      writer_waits_ = false;
     } else if (finishing_ && in_flight_bytes_ == 0) {
       error_code ignored;
       socket_.cancel(ignored);  // a read may be waiting
@@ -107,30 +145,50 @@ asio::awaitable<void> Session::Write() {
   }
 }
 
-asio::awaitable<void> Session::WriteQueued() {
-  const std::vector<OutFrame> frames = std::exchange(outgoing_, {});
-  std::vector<asio::const_buffer> pieces;
-  uint64_t bytes = 0;
-  for (const OutFrame& frame : frames) {
-    pieces.emplace_back(frame.words.get(), frame.size_bytes);
-    bytes += frame.size_bytes;
+// As much as the peer takes without waiting.
+void Session::WriteSome() {
+  while (outgoing_bytes_ > 0 && !closed_ && !write_failed_) {
+    pieces_.clear();
+    size_t bytes = 0;
+    for (size_t i = first_; i < outgoing_.size() && pieces_.size() < kPiecesPerWrite; ++i) {
+      const auto piece = outgoing_[i].bytes().subspan(i == first_ ? first_written_bytes_ : 0);
+      pieces_.emplace_back(piece.data(), piece.size());
+      bytes += piece.size();
+    }
+    error_code error;
+    const size_t written = socket_.write_some(pieces_, error);
+    write_failed_ = error && error != asio::error::would_block;
+    TakeWritten(written);
+    if (written < bytes) return;
   }
-  writing_ = true;
-  CloseWithoutProgress();
-  const absl::Status status = co_await WriteAll(socket_, std::move(pieces), &written_bytes_);
-  writing_ = false;
-  write_deadline_.cancel();
-  in_flight_bytes_ -= std::min(in_flight_bytes_, bytes);
-  if (!status.ok()) Close();
-  resume_.cancel();
 }
 
-// Looks once per write_timeout_ms, so that a write costs no more than one timer.
+void Session::TakeWritten(size_t bytes) {
+  written_bytes_ += bytes;
+  outgoing_bytes_ -= bytes;
+  first_written_bytes_ += bytes;
+  while (first_ < outgoing_.size() && first_written_bytes_ >= outgoing_[first_].size_bytes) {
+    const size_t size_bytes = outgoing_[first_].size_bytes;
+    first_written_bytes_ -= size_bytes;
+    in_flight_bytes_ -= std::min<uint64_t>(in_flight_bytes_, size_bytes);
+    host_->Recycle(std::move(outgoing_[first_++]));
+  }
+  if (2 * first_ >= outgoing_.size()) {
+    outgoing_.erase(outgoing_.begin(), outgoing_.begin() + static_cast<ptrdiff_t>(first_));
+    first_ = 0;
+    if (outgoing_.empty() && outgoing_.capacity() > kKeptFrames) outgoing_.shrink_to_fit();
+  }
+  if (bytes > 0) resume_.cancel();
+}
+
+// Looks once per write_timeout_ms, so that many writes cost no more than one timer.
 void Session::CloseWithoutProgress() {
+  if (std::exchange(deadline_armed_, true)) return;
   write_deadline_.expires_after(std::chrono::milliseconds(context_->options.write_timeout_ms));
   write_deadline_.async_wait(
       [self = shared_from_this(), before = written_bytes_](error_code error) {
-        if (error || !self->writing_) return;
+        self->deadline_armed_ = false;
+        if (error || !self->writer_waits_) return;
         if (self->written_bytes_ == before) return self->Close();
         self->CloseWithoutProgress();
       });

@@ -17,6 +17,8 @@ namespace {
 
 // How long a stop waits for peers to take their last answers.
 constexpr uint32_t kFinishTimeoutMs = 2000;
+// A log job may release far more; their memory is given back.
+constexpr size_t kKeptAnswers = 4096;
 
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -63,7 +65,6 @@ ShardHost::ShardHost(ShardStorage storage, std::unique_ptr<Shard> shard, ServerC
       storage_(std::move(storage)),
       shard_(std::move(shard)),
       work_(asio::make_work_guard(loop_)),
-      log_strand_(asio::make_strand(context->log_pool)),
       retry_timer_(loop_),
       lull_timer_(loop_),
       stop_timer_(loop_) {}
@@ -107,8 +108,12 @@ void ShardHost::Handle(EventKind kind, Event event) {
   const bool was_congested = congested();
   const auto began = std::chrono::steady_clock::now();
   Effects effects;
+  effects.answers = std::move(spare_answers_);
+  effects.answers.clear();
   event(&effects);
-  Perform(std::move(effects));
+  Perform(&effects);
+  effects.answers.clear();
+  if (effects.answers.capacity() <= kKeptAnswers) spare_answers_ = std::move(effects.answers);
   const auto took = std::chrono::steady_clock::now() - began;
   shard_->NoteEventTime(
       kind,
@@ -128,42 +133,54 @@ void ShardHost::Forget(SessionId session) {
   Handle(EventKind::kOther, [&](Effects* effects) { shard_->OnSessionClosed(session, effects); });
 }
 
-void ShardHost::Perform(Effects effects) {
-  for (Answer& answer : effects.answers) {
+void ShardHost::Perform(Effects* effects) {
+  // The disk's work first: it goes on while answers are written.
+  if (!finished_ && effects->log_job.has_value()) RunLog(*effects->log_job);
+  for (Answer& answer : effects->answers) {
     const auto found = sessions_.find(answer.session);
-    if (found == sessions_.end()) continue;
-    const std::shared_ptr<Session> session = found->second;
-    session->Send(std::move(answer.frame), answer.request_bytes);
-    if (answer.ends_session) session->FinishAndClose();
+    if (found == sessions_.end()) {
+      Recycle(std::move(answer.frame));
+      continue;
+    }
+    found->second->Send(std::move(answer.frame), answer.request_bytes);
+    if (answer.ends_session) found->second->FinishAndClose();
+  }
+  // A session's answers of one event together.
+  for (const Answer& answer : effects->answers) {
+    const auto found = sessions_.find(answer.session);
+    if (found != sessions_.end()) found->second->Flush();
   }
   if (finished_) return;
-  if (effects.log_job.has_value()) RunLog(*effects.log_job);
-  if (effects.file_job.has_value()) RunFile(*effects.file_job);
-  for (ReadJob& job : effects.read_jobs) RunRead(std::move(job));
-  if (effects.checkpoint_job.has_value()) RunCheckpoint(*effects.checkpoint_job);
-  if (effects.flush_step) {
+  if (effects->file_job.has_value()) RunFile(*effects->file_job);
+  for (ReadJob& job : effects->read_jobs) RunRead(std::move(job));
+  if (effects->checkpoint_job.has_value()) RunCheckpoint(*effects->checkpoint_job);
+  if (effects->flush_step) {
     asio::post(loop_, [this] {
       Handle(EventKind::kFlushStep, [this](Effects* e) { shard_->OnFlushStep(e); });
     });
   }
-  if (effects.retry) RetryLater();
-  if (effects.lull) WaitForLull();
-  if (effects.stopped) Finish();
+  if (effects->retry) RetryLater();
+  if (effects->lull) WaitForLull();
+  if (effects->stopped) Finish();
 }
 
 void ShardHost::RunLog(LogJob job) {
-  asio::post(log_strand_, [this, job] {
-    LogOutcome outcome = RunLogJob(job, storage_.log.get());
-    asio::post(loop_, [this, outcome = std::move(outcome)] {
-      NoteFailure(outcome.status, "push log");
-      if (!outcome.trim.ok()) {
-        LOG_EVERY_N(WARNING, 25) << "shard " << identity_.shard << ": the push log cannot be "
-                                 << "trimmed, trying again every " << context_->options.retry_ms
-                                 << " ms: " << outcome.trim.message();
-      }
-      Handle(EventKind::kLogDone, [&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
-    });
+  log_job_ = job;
+  asio::post(context_->log_pool, [this] {
+    log_outcome_ = RunLogJob(log_job_, storage_.log.get());
+    asio::post(loop_, [this] { LogDone(); });
   });
+}
+
+void ShardHost::LogDone() {
+  const LogOutcome outcome = std::move(log_outcome_);
+  NoteFailure(outcome.status, "push log");
+  if (!outcome.trim.ok()) {
+    LOG_EVERY_N(WARNING, 25) << "shard " << identity_.shard << ": the push log cannot be "
+                             << "trimmed, trying again every " << context_->options.retry_ms
+                             << " ms: " << outcome.trim.message();
+  }
+  Handle(EventKind::kLogDone, [&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
 }
 
 void ShardHost::RunFile(FileJob job) {

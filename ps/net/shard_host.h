@@ -7,13 +7,13 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <memory>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "common/net/stream.h"
 #include "ps/effects.h"
@@ -49,13 +49,15 @@ class ShardHost {
   // For sessions.
   void OnRequest(SessionId session, const ReceivedFrame& frame);
   bool congested() const { return shard_->congested(); }
+  void Recycle(OutFrame frame) { shard_->Recycle(std::move(frame)); }
   void Forget(SessionId session);  // it is closed
 
  private:
   ShardHost(ShardStorage storage, std::unique_ptr<Shard> shard, ServerContext* context);
 
-  void Perform(Effects effects);
+  void Perform(Effects* effects);
   void RunLog(LogJob job);
+  void LogDone();
   void RunFile(FileJob job);
   void RunRead(ReadJob job);
   void RunCheckpoint(CheckpointJob job);
@@ -77,7 +79,10 @@ class ShardHost {
 
   asio::io_context loop_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
-  asio::strand<asio::thread_pool::executor_type> log_strand_;  // log jobs run one after another
+  // Of the log job under way: at most one is, so the handlers that carry it need not.
+  LogJob log_job_;
+  LogOutcome log_outcome_;
+  std::vector<Answer> spare_answers_;  // the memory of an event's answers, for the next event's
   asio::steady_timer retry_timer_;
   asio::steady_timer lull_timer_;
   asio::steady_timer stop_timer_;

@@ -35,7 +35,9 @@ void FinishRequest(Call* call, Request* request, absl::Status result) {
   request->result = std::move(result);
   if (call->error.ok()) call->error = request->result;
   CHECK_GT(call->unanswered, 0u);
-  if (--call->unanswered == 0) call->done(call->error);
+  if (--call->unanswered > 0) return;
+  if (call->ended) call->ended(*call);
+  call->done(call->error);
 }
 
 }  // namespace rowhouse

@@ -51,6 +51,7 @@ struct Call {
   std::chrono::steady_clock::time_point deadline;
   std::vector<Request> requests;
   std::function<void(absl::Status)> done;
+  std::function<void(const Call&)> ended;  // of whoever keeps the open calls; before `done`
 
   size_t unanswered = 0;  // requests not done
   absl::Status error;     // the first one
@@ -63,7 +64,8 @@ std::vector<std::byte> HeadWithRoom(std::span<const std::byte> body_begin);
 // REQUIRES: the body is below 4 GiB.
 void SealFrame(Request* request, uint64_t id);
 
-// Marks one request as done; calls `done` after the last. The first error is the call's.
+// Marks one request as done; calls `ended` and `done` after the last. The first error is the
+// call's.
 void FinishRequest(Call* call, Request* request, absl::Status result);
 
 }  // namespace rowhouse

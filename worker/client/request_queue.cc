@@ -9,8 +9,10 @@ void RequestQueue::Add(std::shared_ptr<Call> call, Request* request) {
   requests_.push_back({std::move(call), request});
 }
 
-std::vector<QueuedRequest> RequestQueue::TakeForWriting(size_t pieces_max) {
-  std::vector<QueuedRequest> batch;
+std::vector<QueuedRequest> RequestQueue::TakeForWriting(size_t pieces_max,
+                                                        std::vector<QueuedRequest> room) {
+  std::vector<QueuedRequest> batch = std::move(room);
+  batch.clear();
   size_t pieces = 0;
   while (sent_count_ < requests_.size()) {
     const QueuedRequest& next = requests_[sent_count_];

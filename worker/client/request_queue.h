@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -27,8 +26,10 @@ class RequestQueue {
   void Add(std::shared_ptr<Call> call, Request* request);
 
   // The next requests to be written, in order, at most `pieces_max` pieces unless the first alone
-  // has more. They count as being written until Written or Rewind.
-  std::vector<QueuedRequest> TakeForWriting(size_t pieces_max);
+  // has more. They count as being written until Written or Rewind. The list is made in the memory
+  // of `room`.
+  std::vector<QueuedRequest> TakeForWriting(size_t pieces_max,
+                                            std::vector<QueuedRequest> room = {});
   // The bytes of these requests are no longer needed. Finishes those that were answered meanwhile.
   void Written(const std::vector<QueuedRequest>& requests);
 
@@ -51,7 +52,7 @@ class RequestQueue {
   bool empty() const { return requests_.empty(); }
 
  private:
-  std::deque<QueuedRequest> requests_;
+  std::vector<QueuedRequest> requests_;  // few, so taking from its front moves little
   size_t sent_count_ = 0;  // requests at the front that are being or have been written
   uint64_t sent_id_max_ = 0;
 };

@@ -2,13 +2,14 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <future>
-#include <map>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -80,8 +81,15 @@ class AsioClientLoop : public ClientLoop {
     });
   }
 
+  // The loop is woken for the first call that lies there; it takes all.
   void Submit(std::shared_ptr<Call> call) override {
-    asio::post(io_, [this, call = std::move(call)]() mutable { Begin(std::move(call)); });
+    bool first = false;
+    {
+      const std::lock_guard lock(submitted_mutex_);
+      first = submitted_.empty();
+      submitted_.push_back(std::move(call));
+    }
+    if (first) asio::post(io_, [this] { BeginSubmitted(); });
   }
 
  private:
@@ -93,18 +101,32 @@ class AsioClientLoop : public ClientLoop {
     }
   }
 
+  void BeginSubmitted() {
+    {
+      const std::lock_guard lock(submitted_mutex_);
+      beginning_.swap(submitted_);
+    }
+    for (std::shared_ptr<Call>& call : beginning_) Begin(std::move(call));
+    beginning_.clear();
+    for (const auto& link : links_) link->Flush();
+  }
+
   void Begin(std::shared_ptr<Call> call) {
     if (!broken_.ok()) return End(*call, broken_);
-    const uint64_t id = call->requests.front().id;
-    call->done = [this, id, done = std::move(call->done)](absl::Status status) {
-      calls_.erase(id);
-      done(std::move(status));
-    };
+    call->ended = [this](const Call& ended) { Forget(ended); };
     for (Request& request : call->requests) {
       links_[request.shard.value()]->Enqueue(call, &request);
     }
-    calls_.emplace_hint(calls_.end(), id, std::move(call));
+    calls_.push_back(std::move(call));
     if (!deadline_armed_) ArmDeadline();
+  }
+
+  void Forget(const Call& call) {
+    const auto found = std::lower_bound(calls_.begin(), calls_.end(), call.requests.front().id,
+                                        [](const std::shared_ptr<Call>& open, uint64_t id) {
+                                          return open->requests.front().id < id;
+                                        });
+    if (found != calls_.end() && found->get() == &call) calls_.erase(found);
   }
 
   void ArmLease() {
@@ -125,7 +147,7 @@ class AsioClientLoop : public ClientLoop {
   void ArmDeadline() {
     deadline_armed_ = !calls_.empty();
     if (!deadline_armed_) return;
-    deadline_timer_.expires_at(calls_.begin()->second->deadline);
+    deadline_timer_.expires_at(calls_.front()->deadline);
     deadline_timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) ExpireCalls();
     });
@@ -133,8 +155,8 @@ class AsioClientLoop : public ClientLoop {
 
   void ExpireCalls() {
     const auto now = std::chrono::steady_clock::now();
-    while (!calls_.empty() && calls_.begin()->second->deadline <= now) {
-      const std::shared_ptr<Call> call = calls_.begin()->second;
+    while (!calls_.empty() && calls_.front()->deadline <= now) {
+      const std::shared_ptr<Call> call = calls_.front();
       const absl::Status status = DeadlineOf(*call);
       for (const auto& link : links_) link->Drop(*call);
       End(*call, status);
@@ -160,7 +182,7 @@ class AsioClientLoop : public ClientLoop {
     deadline_timer_.cancel();
     lease_timer_.cancel();
     for (const auto& link : links_) link->Stop();
-    for (const auto& [id, call] : std::exchange(calls_, {})) {
+    for (const auto& call : std::exchange(calls_, {})) {
       for (const auto& link : links_) link->Drop(*call);
       End(*call, status);
     }
@@ -174,6 +196,9 @@ class AsioClientLoop : public ClientLoop {
 
   const ClientOptions options_;
 
+  std::mutex submitted_mutex_;
+  std::vector<std::shared_ptr<Call>> submitted_;  // not begun yet
+
   // The rest belongs to the loop's thread; cluster_, connected_mark_, and identity_ but its mark,
   // are constant once connected.
   asio::io_context io_;
@@ -186,9 +211,10 @@ class AsioClientLoop : public ClientLoop {
   LinkEvents events_;
   LoopWatcher watcher_;
   std::vector<std::unique_ptr<ShardLink>> links_;
-  // Open calls by their first request's id. There is one timeout, so the first has the first
+  // Open calls, as their requests' ids rise; few. There is one timeout, so the first has the first
   // deadline.
-  std::map<uint64_t, std::shared_ptr<Call>> calls_;
+  std::vector<std::shared_ptr<Call>> calls_;
+  std::vector<std::shared_ptr<Call>> beginning_;  // the memory of submitted_, in turns
   bool deadline_armed_ = false;
   absl::Status broken_;
   std::thread thread_;

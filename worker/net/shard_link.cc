@@ -153,35 +153,80 @@ asio::awaitable<void> ShardLink::Run() {
 }
 
 asio::awaitable<absl::Status> ShardLink::Serve() {
+  boost::system::error_code error;
+  socket_->non_blocking(true, error);  // of calls that do not await; fails where it is closed
+  serving_ = true;
   auto ended = co_await (ReadAnswers() || WriteRequests());
+  serving_ = writer_waits_ = false;
+  batch_.clear();
+  pieces_.clear();
+  next_piece_ = 0;
   co_return ended.index() == 0 ? std::get<0>(std::move(ended)) : std::get<1>(std::move(ended));
 }
 
 asio::awaitable<absl::Status> ShardLink::ReadAnswers() {
   while (true) {
-    absl::StatusOr<ReceivedFrame> frame = co_await reader_.Next(*socket_);
-    if (!frame.ok()) co_return frame.status();
-    absl::Status taken = TakeFrame(*frame);
+    absl::Status taken = TakeFrames();
     if (!taken.ok()) co_return taken;
+    auto [error, bytes] = co_await socket_->async_read_some(reader_.Room(), kAwaitTuple);
+    absl::Status received = reader_.Received(error, bytes);
+    if (!received.ok()) co_return received;
+  }
+}
+
+// All that were read.
+absl::Status ShardLink::TakeFrames() {
+  ReceivedFrame frame;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool taken, reader_.Take(&frame));
+    if (!taken) return absl::OkStatus();
+    RETURN_IF_ERROR(TakeFrame(frame));
   }
 }
 
 asio::awaitable<absl::Status> ShardLink::WriteRequests() {
   const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
   while (socket_->is_open() && cancellation.cancelled() == asio::cancellation_type::none) {
-    const std::vector<QueuedRequest> batch = queue_.TakeForWriting(kPiecesPerWrite);
-    if (batch.empty()) {
+    absl::Status written = WriteSome();
+    if (!written.ok()) co_return written;
+    if (pieces_.empty()) {
       wake_.expires_at(asio::steady_timer::time_point::max());
       co_await wake_.async_wait(kAwaitTuple);
       continue;
     }
-    std::vector<asio::const_buffer> buffers;
-    for (const QueuedRequest& queued : batch) AppendBuffers(*queued.request, &buffers);
-    absl::Status written = co_await WriteAll(*socket_, std::move(buffers));
-    if (!written.ok()) co_return written;
-    queue_.Written(batch);
+    writer_waits_ = true;
+    co_await socket_->async_wait(StreamSocket::wait_write, kAwaitTuple);
+    writer_waits_ = false;
   }
   co_return Refuse(RefusalReason::kDisconnected, "the connection was closed here");
+}
+
+absl::Status ShardLink::WriteSome() {
+  while (true) {
+    if (pieces_.empty()) TakeNextBatch();
+    if (pieces_.empty()) return absl::OkStatus();
+    boost::system::error_code error;
+    size_t written = socket_->write_some(
+        std::span<const asio::const_buffer>(pieces_).subspan(next_piece_), error);
+    if (error == asio::error::would_block) return absl::OkStatus();
+    if (error) {
+      return Refuse(RefusalReason::kDisconnected, "writing failed: ", error.message());
+    }
+    while (next_piece_ < pieces_.size() && written >= pieces_[next_piece_].size()) {
+      written -= pieces_[next_piece_++].size();
+    }
+    if (written > 0) pieces_[next_piece_] += written;
+    if (next_piece_ < pieces_.size()) continue;
+    pieces_.clear();
+    queue_.Written(batch_);
+    batch_.clear();
+  }
+}
+
+void ShardLink::TakeNextBatch() {
+  batch_ = queue_.TakeForWriting(kPiecesPerWrite, std::move(batch_));
+  next_piece_ = 0;
+  for (const QueuedRequest& queued : batch_) AppendBuffers(*queued.request, &pieces_);
 }
 
 absl::Status ShardLink::TakeFrame(const ReceivedFrame& frame) {
@@ -272,7 +317,13 @@ asio::awaitable<void> ShardLink::AttemptTimeout() {
 
 void ShardLink::Enqueue(const std::shared_ptr<Call>& call, Request* request) {
   queue_.Add(call, request);
-  wake_.cancel();
+}
+
+// A failure is the writer's: it meets it again.
+void ShardLink::Flush() {
+  if (!serving_ || writer_waits_ || !socket_->is_open()) return;
+  const absl::Status written = WriteSome();
+  if (!written.ok() || !pieces_.empty()) wake_.cancel();
 }
 
 void ShardLink::Drop(const Call& call) {

@@ -4,7 +4,12 @@
 // A lost connection, or a refusal that a retry can help, ends it; all unanswered requests are sent
 // again on the next one, in their order, under their numbers.
 //
+// Requests are written at once where the peer takes them, otherwise by a coroutine that waits until
+// it does; all answers of one read are taken before the next read.
+//
 // Threading: the loop's thread.
+// Cost: one read and one write of the system a request, less where several go together; no
+//   allocation once the lists have grown.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -12,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -67,7 +73,9 @@ class ShardLink {
   // Serves requests until Stop. REQUIRES: established and, unless the client is read-only, opened.
   asio::awaitable<void> Run();
 
+  // Queues a request; Flush sends it.
   void Enqueue(const std::shared_ptr<Call>& call, Request* request);
+  void Flush();
   // Forgets a call; the bytes of its requests are not touched from here on.
   void Drop(const Call& call);
   void Stop();
@@ -85,11 +93,15 @@ class ShardLink {
   asio::awaitable<absl::Status> Serve();
   asio::awaitable<absl::Status> ReadAnswers();
   asio::awaitable<absl::Status> WriteRequests();
+  // As much as the peer takes without waiting. Errors: kDisconnected.
+  absl::Status WriteSome();
+  void TakeNextBatch();
   asio::awaitable<void> Reestablish();
   asio::awaitable<absl::Status> EstablishAndOpen();
   asio::awaitable<absl::Status> BoundedAttempt();
   asio::awaitable<void> AttemptTimeout();
   // Errors: the connection cannot be used further.
+  absl::Status TakeFrames();
   absl::Status TakeFrame(const ReceivedFrame& frame);
   absl::Status TakeRefusal(Request* request, const ReceivedFrame& frame);
   void Lost(const absl::Status& status);
@@ -107,8 +119,13 @@ class ShardLink {
   FrameReader reader_;
   RequestQueue queue_;
   Backoff backoff_;
-  asio::steady_timer wake_;   // cancelled when there is something to write
-  asio::steady_timer timer_;  // of backoff and attempts
+  std::vector<QueuedRequest> batch_;  // being written
+  std::vector<asio::const_buffer> pieces_;
+  size_t next_piece_ = 0;
+  bool serving_ = false;       // WriteRequests runs
+  bool writer_waits_ = false;  // for the peer to take more
+  asio::steady_timer wake_;    // cancelled when there is something to write that Flush could not
+  asio::steady_timer timer_;   // of backoff and attempts
   std::string last_reason_ = "none; the connection is up and no answer has come";
   std::optional<Mark> opened_mark_;
   Step opened_step_;

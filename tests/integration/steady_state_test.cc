@@ -1,0 +1,173 @@
+// What one request costs once everything is warm: memory from the heap, calls of the system,
+// wake-ups, counted on the shard's thread, the client's loop and the caller.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/integration/cluster_fixture.h"
+#include "tests/integration/raw_client.h"
+#include "tests/integration/test_server.h"
+#include "tests/integration/thread_counts.h"
+
+namespace rowhouse {
+namespace {
+
+constexpr uint32_t kDim = 16;
+constexpr size_t kRows = 64;
+constexpr uint64_t kRequests = 1000;
+
+struct Costs {
+  ThreadCounts shard;
+  ThreadCounts loop;
+  ThreadCounts caller;
+};
+
+std::string Text(const char* who, const ThreadCounts& counts) {
+  return StrCat("\n  ", who, ": ", counts.allocations, " allocations, ", counts.sends, " sends, ",
+                counts.receives, " receives, ", counts.polls, " polls, ", counts.sleeps, " sleeps");
+}
+
+std::string Text(const Costs& costs) {
+  return StrCat(kRequests, " requests:", Text("shard", costs.shard), Text("loop", costs.loop),
+                Text("caller", costs.caller));
+}
+
+class SteadyState : public testing::TestWithParam<Durability> {
+ protected:
+  void SetUp() override {
+    if (!CountsThreads()) GTEST_SKIP() << "the sanitizers bring an allocator of their own";
+    cluster_.emplace(ClusterShape{});
+    const std::set<pid_t> before = Threads();
+    ClientOptions options = cluster_->client_options();
+    options.lease_ms = 600 * 1000;
+    client_ = TestCluster::Connect(options);
+    ASSERT_NE(client_, nullptr);
+    // The loop has said hello; the resolver's thread sends nothing.
+    for (const pid_t thread : Threads()) {
+      if (!before.contains(thread) && CountsOf(thread).sends > 0) loop_ = thread;
+    }
+    ASSERT_NE(loop_, 0);
+    shard_ = ThreadNamed("shard-0").value_or(0);
+    ASSERT_NE(shard_, 0);
+    TableSpec spec = UniformTable("user", kDim);
+    spec.durability = GetParam();
+    const auto table = client_->CreateTable(spec);
+    ASSERT_TRUE(table.ok()) << table.status();
+    table_ = *table;
+    for (size_t i = 0; i < kRows; ++i) keys_[i] = Key(1000 + i);
+    Measure([this] { Push(); });  // the rows are there, and everything has its size
+  }
+
+  void Pull() { ASSERT_TRUE(client_->Pull(Step(1), {{table_, keys_, floats_}}).get().ok()); }
+  void Push() { ASSERT_TRUE(client_->Push(Step(1), {{table_, keys_, gradients_}}).get().ok()); }
+
+  ThreadCounts Since(pid_t thread, const ThreadCounts& before) const {
+    return Difference(CountsOf(thread), before);
+  }
+
+  // One request at a time.
+  template <typename Ask>
+  Costs Measure(Ask ask) {
+    for (uint64_t i = 0; i < kRequests; ++i) ask();  // warms up
+    const ThreadCounts shard = CountsOf(shard_);
+    const ThreadCounts loop = CountsOf(loop_);
+    const ThreadCounts caller = CountsOf(::gettid());
+    for (uint64_t i = 0; i < kRequests; ++i) ask();
+    const ThreadCounts caller_after = CountsOf(::gettid());
+    return {Since(shard_, shard), Since(loop_, loop), Difference(caller_after, caller)};
+  }
+
+  std::optional<TestCluster> cluster_;
+  std::unique_ptr<Client> client_;
+  pid_t shard_ = 0;
+  pid_t loop_ = 0;
+  Table table_;
+  std::vector<Key> keys_ = std::vector<Key>(kRows);
+  std::vector<float> floats_ = std::vector<float>(kRows * kDim);
+  std::vector<float> gradients_ = std::vector<float>(kRows * kDim, 0.25f);
+};
+
+// Above what each request needs lies what happens now and then: a buffer that the push log still
+// holds, the lock of a queue that is contended.
+constexpr uint64_t kNowAndThen = kRequests / 20;
+// The loop takes one block a request: the block of the caller's wake-up ends in Asio's cache of
+// two, where it is too small for a read and drives out the one that was not.
+constexpr uint64_t kLoopAllocations = kRequests + kNowAndThen;
+
+TEST_P(SteadyState, Pull) {
+  const Costs costs = Measure([this] { Pull(); });
+  SCOPED_TRACE(Text(costs));
+  RecordProperty("costs", Text(costs));
+  EXPECT_EQ(costs.shard.allocations, 0u);
+  EXPECT_LE(costs.shard.sends, kRequests + kNowAndThen);
+  EXPECT_LE(costs.shard.sleeps, kRequests + kNowAndThen);
+  EXPECT_LE(costs.loop.allocations, kLoopAllocations);
+  EXPECT_GE(costs.loop.sends, kRequests);
+  EXPECT_LE(costs.loop.sends, kRequests + kNowAndThen);
+  // Once for the caller, once for the server's answer.
+  EXPECT_LE(costs.loop.sleeps, 2 * kRequests + kNowAndThen);
+  EXPECT_LE(costs.caller.allocations, 30 * kRequests);
+  EXPECT_LE(costs.caller.sleeps, kRequests + kNowAndThen);
+}
+
+TEST_P(SteadyState, Push) {
+  const Costs costs = Measure([this] { Push(); });
+  SCOPED_TRACE(Text(costs));
+  RecordProperty("costs", Text(costs));
+  EXPECT_LE(costs.shard.allocations, kNowAndThen);  // none where the log keeps up
+  EXPECT_LE(costs.shard.sends, kRequests + kNowAndThen);
+  // Once for the request, once for the log's answer.
+  EXPECT_LE(costs.shard.sleeps, 2 * kRequests + kNowAndThen);
+  EXPECT_LE(costs.loop.allocations, kLoopAllocations);
+  EXPECT_GE(costs.loop.sends, kRequests);
+  EXPECT_LE(costs.loop.sends, kRequests + kNowAndThen);
+  EXPECT_LE(costs.loop.sleeps, 2 * kRequests + kNowAndThen);
+  EXPECT_LE(costs.caller.allocations, 30 * kRequests);
+  EXPECT_LE(costs.caller.sleeps, kRequests + kNowAndThen);
+}
+
+INSTANTIATE_TEST_SUITE_P(, SteadyState, testing::Values(Durability::kMemory, Durability::kLog),
+                         [](const auto& info) {
+                           return info.param == Durability::kMemory ? "Memory" : "Log";
+                         });
+
+// Many small requests that arrive together are answered together.
+TEST(SmallRequests, AreAnsweredTogether) {
+  if (!CountsThreads()) GTEST_SKIP() << "the sanitizers bring an allocator of their own";
+  constexpr uint64_t kTogether = 200;
+  TestServer server(TestServer::InMemory());
+  ASSERT_TRUE(server.Start().ok());
+  auto client = RawClient::Greet(server.endpoint(Transport::kTcp), ShardId(0));
+  ASSERT_TRUE(client.ok()) << client.status();
+  TableSpec spec = UniformTable("user", kDim);
+  rowhouse::CreateTable create;
+  create.spec = spec;
+  ASSERT_TRUE(client->Ask<CreateTableAnswer>(Op::kCreateTable, create).ok());
+
+  const std::vector<TestSection> sections = {
+      {TableIdOf("user"), Generation(1), kDim, {Key(1)}, {}}};
+  std::vector<std::byte> bytes;
+  for (uint64_t i = 1; i <= kTogether; ++i) {
+    const OutFrame frame = MakeFrame(Op::kPull, i, PullBody(sections));
+    bytes.insert(bytes.end(), frame.bytes().begin(), frame.bytes().end());
+  }
+  const pid_t shard = ThreadNamed("shard-0").value_or(0);
+  const ThreadCounts before = CountsOf(shard);
+  ASSERT_TRUE(client->Send(bytes).ok());
+  for (uint64_t i = 1; i <= kTogether; ++i) {
+    const auto answer = client->Receive();
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    ASSERT_EQ(answer->op(), Op::kPullAnswer);
+    ASSERT_EQ(answer->header.request_id, i) << "answers come in order";
+  }
+  // The system may have split what was sent, and a write has at most 64 pieces.
+  EXPECT_LE(Difference(CountsOf(shard), before).sends, kTogether / 10);
+}
+
+}  // namespace
+}  // namespace rowhouse
