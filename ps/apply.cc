@@ -30,16 +30,6 @@ uint32_t StampRows(std::span<std::byte*> rows, Generation generation, Lsn lsn) {
 
 }  // namespace
 
-std::vector<float> EffectiveLearningRates(const PushView& push,
-                                          std::span<TableRows* const> tables) {
-  std::vector<float> rates;
-  rates.reserve(tables.size());
-  for (const TableRows* table : tables) {
-    rates.push_back(EffectiveLearningRate(table->spec().adagrad, push.header().step));
-  }
-  return rates;
-}
-
 void ApplySection(TableRows& table, const PushSection& section, float effective_learning_rate,
                   Lsn lsn, AdagradKernel kernel) {
   const AdagradStep step = MakeAdagradStep(table.spec().adagrad, effective_learning_rate);

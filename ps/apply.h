@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "common/types.h"
 #include "common/wire/data.h"
@@ -16,10 +15,6 @@
 #include "ps/table_set.h"
 
 namespace rowhouse {
-
-// The effective learning rate of each section: what the record fixes besides the push itself.
-// tables: one per section, resolved.
-std::vector<float> EffectiveLearningRates(const PushView& push, std::span<TableRows* const> tables);
 
 // Applies one section. Rows whose LSN is at or above `lsn` have it already and are left alone.
 // REQUIRES: section checked (push_check.h).
