@@ -11,11 +11,24 @@
 #include "common/text.h"
 #include "common/wire/frame.h"
 #include "storage/initializer.h"
+#include "worker/random.h"
 
 namespace rowhouse {
 namespace {
 
 constexpr size_t kBatchesMax = 16;
+
+// Drawn by key: so every row is another, and no answer is right for two keys.
+std::vector<float> GradientsOf(std::span<const Key> keys, uint32_t dim) {
+  std::vector<float> gradients;
+  for (const Key& key : keys) {
+    Random random(key.value());
+    for (uint32_t i = 0; i < dim; ++i) {
+      gradients.push_back(static_cast<float>(static_cast<int>(random.Below(2001)) - 1000) / 1000);
+    }
+  }
+  return gradients;
+}
 
 // Rows by key, updated one number at a time.
 class PlainRows {
@@ -78,11 +91,12 @@ absl::StatusOr<std::string> CheckSweepAnswers(SweepClients clients, const TableS
   PlainRows expected(spec);
   for (size_t batch = 0; batch < batches; ++batch) {
     const auto keys = plan.keys(batch);
+    const std::vector<float> gradients = GradientsOf(keys, plan.dim());
     for (size_t i = 0; i < keys.size(); ++i) {
-      expected.Push(keys[i], plan.gradients().subspan(i * plan.dim(), plan.dim()));
+      expected.Push(keys[i], std::span(gradients).subspan(i * plan.dim(), plan.dim()));
     }
     Client* const client = clients[batch % clients.size()].get();
-    RETURN_IF_ERROR(client->Push(Step(batch + 1), {{table, keys, plan.gradients()}}).get());
+    RETURN_IF_ERROR(client->Push(Step(batch + 1), {{table, keys, gradients}}).get());
   }
   std::vector<float> rows(plan.batch_floats());
   std::vector<uint64_t> hashes;

@@ -12,8 +12,8 @@
 
 namespace rowhouse {
 
-// Creates the table of `spec`, pushes the plan's first batches once each, through all the clients
-// in turn, and pulls them. Gives the hash of all rows pulled, 16 hexadecimal digits.
+// Creates the table of `spec`, pushes to the plan's first batches once each, through all the
+// clients in turn, and pulls them. Gives the hash of all rows pulled, 16 hexadecimal digits.
 // Errors: names key and column of the first difference.
 absl::StatusOr<std::string> CheckSweepAnswers(SweepClients clients, const TableSpec& spec,
                                               const BatchPlan& plan);
