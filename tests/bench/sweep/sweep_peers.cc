@@ -30,13 +30,19 @@ absl::StatusOr<std::unique_ptr<SweepPeers>> SweepPeers::Start(const SweepOptions
   return peers;
 }
 
-// Values are weights and accumulators, as the server stores them.
+// Values are weights and accumulators, as the server stores them. All of them are in the block
+// cache then.
 absl::Status SweepPeers::FillRocks() {
   const std::vector<float> values(plan_->batch_floats() * 2, 0.5f);
   for (size_t batch = 0; batch < plan_->batch_count(); ++batch) {
     RETURN_IF_ERROR(rocks_->Put(plan_->keys(batch), values, size_t{plan_->dim()} * 2));
   }
-  return rocks_->Compact();
+  RETURN_IF_ERROR(rocks_->Compact());
+  std::vector<float> rows(plan_->batch_floats());
+  for (size_t batch = 0; batch < plan_->batch_count(); ++batch) {
+    RETURN_IF_ERROR(rocks_->Read(plan_->keys(batch), plan_->dim(), rows.data()));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SweepLoad> SweepPeers::Repeat(const std::function<absl::Status(size_t batch)>& run) {
