@@ -4,8 +4,8 @@
 
 namespace rowhouse {
 
-// Pulls and pushes over TCP loopback beside plain Asio requests of the same sizes.
-int RunRpcBench(int argc, char** argv);
+// The headline's point and every setting varied alone around it: rates, latencies, processor time.
+int RunSweepBench(int argc, char** argv);
 
 // The figures by which Rowhouse is judged: ratios to what the machine can do, and to peers.
 int RunHeadlineBench(int argc, char** argv);

@@ -1,6 +1,6 @@
 // rowhouse-bench: measures real servers over real sockets.
 //
-//   rowhouse-bench [rpc|headline|tier|checkpoint|recovery] [flags; --help tells them]
+//   rowhouse-bench [sweep|headline|tier|checkpoint|recovery] [flags; --help tells them]
 //
 // Exit codes: 0 measured and every answer right; 1 not, with the reason on stderr; 2 bad flags.
 #include <glog/logging.h>
@@ -17,7 +17,7 @@ struct Bench {
   std::string_view name;
   int (*run)(int argc, char** argv);
 };
-constexpr Bench kBenches[] = {{"rpc", RunRpcBench},
+constexpr Bench kBenches[] = {{"sweep", RunSweepBench},
                               {"headline", RunHeadlineBench},
                               {"tier", RunTierBench},
                               {"checkpoint", RunCheckpointBench},
@@ -25,7 +25,7 @@ constexpr Bench kBenches[] = {{"rpc", RunRpcBench},
 
 int Main(int argc, char** argv) {
   const std::string_view name = argc > 1 ? argv[1] : "";
-  if (name.empty() || name.starts_with("-")) return RunRpcBench(argc, argv);
+  if (name.empty() || name.starts_with("-")) return RunSweepBench(argc, argv);
   for (const Bench& bench : kBenches) {
     if (bench.name == name) return bench.run(argc - 1, argv + 1);
   }

@@ -11,8 +11,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "common/net/stream.h"
@@ -73,7 +75,8 @@ class Load {
     asio::co_spawn(loop_, Start(port), asio::detached);
     loop_.run();
     RETURN_IF_ERROR(outcome_);
-    return LoadResult{answered_, std::chrono::duration<double>(Clock::now() - begin_).count()};
+    return LoadResult{answered_, std::chrono::duration<double>(Clock::now() - begin_).count(),
+                      std::move(latencies_ms_)};
   }
 
  private:
@@ -101,6 +104,7 @@ class Load {
         continue;
       }
       ++sent_;
+      sent_at_.push_back(Clock::now());
       const absl::Status written = co_await WriteAll(*socket_, request_);
       if (!written.ok()) outcome_ = written;
     }
@@ -119,6 +123,9 @@ class Load {
         break;
       }
       ++answered_;
+      latencies_ms_.push_back(
+          std::chrono::duration<float, std::milli>(Clock::now() - sent_at_.front()).count());
+      sent_at_.pop_front();
     }
   }
 
@@ -131,6 +138,8 @@ class Load {
   const Clock::duration duration_;
   std::unique_ptr<StreamSocket> socket_;
   Clock::time_point begin_;
+  std::deque<Clock::time_point> sent_at_;  // of what is not answered yet
+  std::vector<float> latencies_ms_;
   uint64_t sent_ = 0;
   uint64_t answered_ = 0;
   bool sending_ = true;

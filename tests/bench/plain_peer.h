@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -29,6 +30,7 @@ void ServePlain(int listener_fd);
 struct LoadResult {
   uint64_t requests = 0;
   double seconds = 0;
+  std::vector<float> latencies_ms;  // of each request, from before it was sent
 };
 // Sends requests for `seconds`, `in_flight` at a time.
 absl::StatusOr<LoadResult> PlainLoad(uint16_t port, const PlainSizes& sizes, uint32_t in_flight,

@@ -43,7 +43,8 @@ class OneClient {
         first_number_(first_number),
         options_(options),
         request_(options.sizes.request_bytes, std::byte{2}),
-        answer_(options.sizes.answer_bytes) {}
+        answer_(options.sizes.answer_bytes),
+        sent_at_(options.in_flight) {}
 
   void Run(Clock::time_point end) {
     uint64_t sent = 0;
@@ -51,17 +52,21 @@ class OneClient {
     while (alive_ && answered_ < sent) {
       alive_ = socket_.ReadAll(answer_);
       if (!alive_) return;
-      ++answered_;
-      if (Clock::now() < end) Send(sent++);
+      const auto now = Clock::now();
+      const auto took = now - sent_at_[answered_++ % sent_at_.size()];
+      latencies_ms_.push_back(std::chrono::duration<float, std::milli>(took).count());
+      if (now < end) Send(sent++);
     }
   }
 
   bool alive() const { return alive_; }
   uint64_t answered() const { return answered_; }
+  const std::vector<float>& latencies_ms() const { return latencies_ms_; }
 
  private:
   void Send(uint64_t number) {
     if (options_.fill) options_.fill(first_number_ + number, number == 0, request_);
+    sent_at_[number % sent_at_.size()] = Clock::now();
     alive_ = socket_.WriteAll(request_);
   }
 
@@ -70,6 +75,8 @@ class OneClient {
   const RawLoadOptions& options_;
   std::vector<std::byte> request_;
   std::vector<std::byte> answer_;
+  std::vector<Clock::time_point> sent_at_;  // by number, in turn
+  std::vector<float> latencies_ms_;
   bool alive_ = true;
   uint64_t answered_ = 0;
 };
@@ -103,6 +110,8 @@ absl::StatusOr<LoadResult> KeepBusy(std::vector<RawSocket> sockets, const RawLoa
   for (const OneClient& client : clients) {
     if (!client.alive()) return absl::UnavailableError("bench: a peer hung up");
     result.requests += client.answered();
+    result.latencies_ms.insert(result.latencies_ms.end(), client.latencies_ms().begin(),
+                               client.latencies_ms().end());
   }
   return result;
 }

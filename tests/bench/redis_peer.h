@@ -25,6 +25,7 @@ class RedisPeer {
 
   absl::StatusOr<LoadResult> Gets(uint32_t in_flight, double seconds) const;
   absl::StatusOr<LoadResult> Sets(uint32_t in_flight, double seconds) const;
+  double cpu_seconds() const { return process_.cpu_seconds(); }
 
  private:
   RedisPeer(const BatchPlan* plan, RawEndpoint endpoint, ChildProcess process)

@@ -10,17 +10,37 @@
 #include "storage/initializer.h"
 
 namespace rowhouse {
+namespace {
+
+std::vector<Key> ShuffledKeys(uint64_t count, std::mt19937_64* random) {
+  std::vector<Key> keys;
+  keys.reserve(count);
+  for (uint64_t key = 0; key < count; ++key) keys.push_back(Key(key));
+  std::shuffle(keys.begin(), keys.end(), *random);
+  return keys;
+}
+
+std::vector<float> DrawGradients(size_t count, std::mt19937_64* random) {
+  std::vector<float> gradients(count);
+  for (float& gradient : gradients) {
+    gradient = static_cast<float>(static_cast<int64_t>((*random)() % 2001) - 1000) / 1000;
+  }
+  return gradients;
+}
+
+}  // namespace
 
 BatchPlan::BatchPlan(uint64_t rows, uint32_t batch_rows, uint32_t dim)
     : batch_rows_(batch_rows), dim_(dim) {
   std::mt19937_64 random(1);
-  const uint64_t batches = std::max<uint64_t>(1, rows / batch_rows);
-  for (uint64_t key = 0; key < batches * batch_rows; ++key) keys_.push_back(Key(key));
-  std::shuffle(keys_.begin(), keys_.end(), random);
-  gradients_.resize(batch_floats());
-  for (float& gradient : gradients_) {
-    gradient = static_cast<float>(static_cast<int64_t>(random() % 2001) - 1000) / 1000;
-  }
+  keys_ = ShuffledKeys(std::max<uint64_t>(1, rows / batch_rows) * batch_rows, &random);
+  gradients_ = DrawGradients(batch_floats(), &random);
+}
+
+BatchPlan::BatchPlan(std::vector<Key> keys, uint32_t batch_rows, uint32_t dim)
+    : batch_rows_(batch_rows), dim_(dim), keys_(std::move(keys)) {
+  std::mt19937_64 random(1);
+  gradients_ = DrawGradients(batch_floats(), &random);
 }
 
 void RowModel::Expect(size_t batch, size_t position, std::span<float> out) const {

@@ -21,6 +21,9 @@ class BatchPlan {
  public:
   // `rows` is rounded down to whole batches, of which there is at least one.
   BatchPlan(uint64_t rows, uint32_t batch_rows, uint32_t dim);
+  // The batches as they are: a key may come in several of them, for a RowModel in one only.
+  // keys: [n, batch_rows], n > 0, unique within a batch.
+  BatchPlan(std::vector<Key> keys, uint32_t batch_rows, uint32_t dim);
 
   size_t batch_count() const { return keys_.size() / batch_rows_; }
   uint32_t batch_rows() const { return batch_rows_; }

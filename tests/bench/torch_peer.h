@@ -33,6 +33,7 @@ class TorchPeer {
   // Rows a second.
   absl::StatusOr<double> LookUps(double seconds) const { return Ask(0, seconds); }
   absl::StatusOr<double> Steps(double seconds) const { return Ask(1, seconds); }
+  double cpu_seconds() const { return process_.cpu_seconds(); }
 
  private:
   TorchPeer(RawSocket socket, ChildProcess process, std::string log_file)

@@ -25,6 +25,7 @@ struct HeadlineOptions {
   uint32_t dim = 64;
   uint32_t batch_rows = 4096;
   uint32_t in_flight = 4;
+  uint32_t shards = 1;
   bool pin = true;
   bool peers = true;  // Redis and PyTorch
   std::string server;

@@ -53,7 +53,7 @@ absl::StatusOr<std::unique_ptr<RowhouseServer>> RowhouseServer::Start(
   std::unique_ptr<RowhouseServer> server(new RowhouseServer(options));
   more.insert(more.begin(), {"--listen", server->unix_endpoint_});
   ASSIGN_OR_RETURN(ServerProcess process,
-                   StartServer({options.server, server->data_dir_, 1, std::move(more)},
+                   StartServer({options.server, server->data_dir_, options.shards, std::move(more)},
                                server->dir_->path(), cpus.servers));
   server->server_.emplace(std::move(process));
   // A processor for the shard, as for the bare server's thread; what it does in the background runs

@@ -43,8 +43,8 @@ class Sticks {
   uint16_t asio_port_ = 0;
 };
 
-// A rowhouse-ps of one shard that listens on TCP and on a Unix socket, in a data directory of its
-// own that goes with it.
+// A rowhouse-ps, of one shard unless told, that listens on TCP and on a Unix socket, in a data
+// directory of its own that goes with it.
 class RowhouseServer {
  public:
   static absl::StatusOr<std::unique_ptr<RowhouseServer>> Start(const HeadlineOptions& options,
