@@ -12,15 +12,15 @@ constexpr size_t kAckBytes = 64;
 
 class Work {
  public:
-  explicit Work(const BatchPlan* plan) : plan_(plan), table_(plan->all_keys(), plan->dim()) {}
+  explicit Work(const BatchPlan* plan) : plan_(plan), table_(plan->KeysInOrder(), plan->dim()) {}
 
-  bool Pull(std::span<const std::byte> request, std::span<std::byte> answer,
-            const RawSocket& peer) {
+  bool Pull(std::span<const std::byte> request, std::span<std::byte> answer, const RawSocket& peer,
+            size_t piece_rows) {
     const std::span<const Key> keys(reinterpret_cast<const Key*>(request.data()),
                                     request.size() / sizeof(Key));
     const size_t row_bytes = plan_->dim() * sizeof(float);
-    for (size_t first = 0; first < keys.size(); first += kPieceRows) {
-      const auto piece = keys.subspan(first, std::min(kPieceRows, keys.size() - first));
+    for (size_t first = 0; first < keys.size(); first += piece_rows) {
+      const auto piece = keys.subspan(first, std::min(piece_rows, keys.size() - first));
       const auto rows = answer.subspan(first * row_bytes, piece.size() * row_bytes);
       table_.Gather(piece, reinterpret_cast<float*>(rows.data()));
       if (!peer.WriteAll(rows)) return false;
@@ -57,10 +57,13 @@ std::vector<RawWork> BareWorks(const BatchPlan* plan) {
   const auto work = std::make_shared<Work>(plan);
   return {NoWork,
           [work](auto request, auto answer, const RawSocket& peer) {
-            return work->Pull(request, answer, peer);
+            return work->Pull(request, answer, peer, kPieceRows);
           },
           [work](auto request, auto answer, const RawSocket& peer) {
             return work->Push(request, answer, peer);
+          },
+          [work](auto request, auto answer, const RawSocket& peer) {
+            return work->Pull(request, answer, peer, SIZE_MAX);
           }};
 }
 

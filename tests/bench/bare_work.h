@@ -16,6 +16,7 @@ namespace rowhouse {
 inline constexpr uint64_t kLimitWork = 0;
 inline constexpr uint64_t kBarePullWork = 1;
 inline constexpr uint64_t kBarePushWork = 2;
+inline constexpr uint64_t kBarePullWholeWork = 3;  // the answer sent at once, not in pieces
 
 // By the numbers above; the table is made here.
 std::vector<RawWork> BareWorks(const BatchPlan* plan);

@@ -43,6 +43,13 @@ BatchPlan::BatchPlan(std::vector<Key> keys, uint32_t batch_rows, uint32_t dim)
   gradients_ = DrawGradients(batch_floats(), &random);
 }
 
+std::vector<Key> BatchPlan::KeysInOrder() const {
+  std::vector<Key> keys = keys_;
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  return keys;
+}
+
 void RowModel::Expect(size_t batch, size_t position, std::span<float> out) const {
   InitialWeights(spec_.initializer, spec_.seed, TableIdOf(spec_.name), plan_->keys(batch)[position],
                  out);

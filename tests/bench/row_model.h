@@ -35,6 +35,9 @@ class BatchPlan {
   }
   // Of all batches, one after another.
   std::span<const Key> all_keys() const { return keys_; }
+  // Each key of the batches once, in an order that says nothing of theirs: a table that is made in
+  // it has the rows of a batch all over its memory.
+  std::vector<Key> KeysInOrder() const;
   // [batch_rows, dim], the same for every batch.
   std::span<const float> gradients() const { return gradients_; }
 

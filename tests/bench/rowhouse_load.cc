@@ -19,10 +19,21 @@ absl::StatusOr<std::unique_ptr<RowhouseLoad>> RowhouseLoad::Prepare(Client* clie
                                                                     TableSpec spec) {
   ASSIGN_OR_RETURN(const Table table, client->CreateTable(spec));
   std::unique_ptr<RowhouseLoad> load(new RowhouseLoad(client, plan, std::move(spec), table));
-  for (size_t batch = 0; batch < plan->batch_count(); ++batch) {
-    RETURN_IF_ERROR(load->Push(batch).get());
-  }
+  RETURN_IF_ERROR(FillTable(client, table, *plan));
   return load;
+}
+
+// Gradients of 0 leave the initial weights and accumulators as they are.
+absl::Status FillTable(Client* client, const Table& table, const BatchPlan& plan) {
+  const std::vector<Key> keys = plan.KeysInOrder();
+  const std::vector<float> gradients(plan.batch_floats());
+  for (std::span<const Key> rest = keys; !rest.empty();) {
+    const auto some = rest.first(std::min<size_t>(plan.batch_rows(), rest.size()));
+    const auto zeros = std::span(gradients).first(some.size() * plan.dim());
+    RETURN_IF_ERROR(client->Push(Step(1), {{table, some, zeros}}).get());
+    rest = rest.subspan(some.size());
+  }
+  return absl::OkStatus();
 }
 
 std::future<absl::Status> RowhouseLoad::Pull(Client* client, size_t batch, std::span<float> rows) {

@@ -15,9 +15,12 @@
 
 namespace rowhouse {
 
+// Makes every row of the plan, with its initial weights, not in the order of the batches.
+absl::Status FillTable(Client* client, const Table& table, const BatchPlan& plan);
+
 class RowhouseLoad {
  public:
-  // Creates the table and pushes once to every row. `client` and `plan` outlive it.
+  // Creates the table and fills it. `client` and `plan` outlive it.
   static absl::StatusOr<std::unique_ptr<RowhouseLoad>> Prepare(Client* client,
                                                                const BatchPlan* plan,
                                                                TableSpec spec);

@@ -8,6 +8,7 @@
 #include "common/text.h"
 #include "tests/bench/headline/contender.h"
 #include "tests/bench/keep_going.h"
+#include "tests/bench/rowhouse_load.h"
 
 namespace rowhouse {
 namespace {

@@ -5,6 +5,7 @@
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "tests/bench/keep_going.h"
+#include "tests/bench/rowhouse_load.h"
 
 namespace rowhouse {
 namespace {

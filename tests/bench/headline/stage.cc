@@ -116,12 +116,4 @@ absl::StatusOr<uint64_t> CounterOf(Client* client, const std::string& name) {
   return sum;
 }
 
-absl::Status FillTable(Client* client, const Table& table, const BatchPlan& plan) {
-  for (size_t batch = 0; batch < plan.batch_count(); ++batch) {
-    RETURN_IF_ERROR(
-        client->Push(Step(batch + 1), {{table, plan.keys(batch), plan.gradients()}}).get());
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace rowhouse

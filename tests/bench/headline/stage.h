@@ -76,7 +76,4 @@ class RowhouseServer {
 // The sum over all shards of the counter of that name.
 absl::StatusOr<uint64_t> CounterOf(Client* client, const std::string& name);
 
-// Pushes to every row of the plan once.
-absl::Status FillTable(Client* client, const Table& table, const BatchPlan& plan);
-
 }  // namespace rowhouse

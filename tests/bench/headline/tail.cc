@@ -12,6 +12,7 @@
 #include "tests/bench/headline/open_loop.h"
 #include "tests/bench/keep_going.h"
 #include "tests/bench/request_sizes.h"
+#include "tests/bench/rowhouse_load.h"
 
 namespace rowhouse {
 namespace {
