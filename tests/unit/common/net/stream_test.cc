@@ -139,7 +139,7 @@ TEST_F(StreamTest, WidensUnixSocketsAndLeavesTcpToTheSystem) {
   near_.get_option(after);
   EXPECT_GT(after.value(), before.value());
 
-  StreamSocket tcp(io_, asio::ip::tcp::v4());
+  StreamSocket tcp(io_, asio::generic::stream_protocol(asio::ip::tcp::v4()));
   tcp.get_option(before);
   WidenIfUnix(tcp);
   tcp.get_option(after);
