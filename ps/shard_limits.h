@@ -22,8 +22,8 @@ struct ShardLimits {
   uint64_t flush_log_bytes = 1ull << 30;
   uint32_t flush_log_ratio = 4;
   uint64_t flush_log_bytes_max = 16ull << 30;
-  // From flush_log_bytes on, a lull is used: with nothing logged for so long, a flush is in nobody's
-  // way, and makes a restart quick. 0: never.
+  // From flush_log_bytes on, a lull is used: with nothing logged for so long, a flush is in
+  // nobody's way, and makes a restart quick. 0: never.
   uint32_t flush_lull_ms = 1000;
   uint32_t flush_step_rows = 2048;
   uint32_t flush_file_rows = 65536;
