@@ -138,14 +138,18 @@ absl::Status RunHeadline(HeadlineOptions options) {
   ASSIGN_OR_RETURN(const auto tail_stick, StartTailStick(options, cpus));
   const std::vector<Part> parts = AllParts(options, cpus, plan, temp_dir.path(), *tail_stick);
   RETURN_IF_ERROR(CheckOnly(options, parts));
+  absl::Status failed;  // one part that fails takes no other with it
   for (const Part& part : parts) {
     if (!IsWanted(options, part.name)) continue;
     std::cerr << "\r" << part.name << "                                        " << std::flush;
-    RETURN_IF_ERROR(part.measure(&headline));
+    const absl::Status measured = part.measure(&headline);
+    if (!measured.ok()) std::cerr << "\n" << part.name << ": " << measured.message() << "\n";
+    failed.Update(measured);
   }
   std::cerr << "\n";
   std::cout << ToText(headline);
-  return WriteJson(options.json_file, ToJson(headline));
+  RETURN_IF_ERROR(WriteJson(options.json_file, ToJson(headline)));
+  return failed;
 }
 
 }  // namespace

@@ -17,6 +17,9 @@ namespace {
 // An idle server is one that used no processor time between two looks.
 constexpr auto kIdleLook = std::chrono::milliseconds(50);
 constexpr int kIdleLooks = 3;
+// So that what a round has pushed is flushed when the server has come to rest, not in a later
+// round.
+constexpr char kFlushLullMs[] = "50";
 constexpr auto kDrainMax = std::chrono::minutes(2);
 
 }  // namespace
@@ -51,7 +54,7 @@ RowhouseServer::RowhouseServer(const HeadlineOptions& options) {
 absl::StatusOr<std::unique_ptr<RowhouseServer>> RowhouseServer::Start(
     const HeadlineOptions& options, const CpuSplit& cpus, std::vector<std::string> more) {
   std::unique_ptr<RowhouseServer> server(new RowhouseServer(options));
-  more.insert(more.begin(), {"--listen", server->unix_endpoint_});
+  more.insert(more.begin(), {"--listen", server->unix_endpoint_, "--flush-lull-ms", kFlushLullMs});
   ASSIGN_OR_RETURN(ServerProcess process,
                    StartServer({options.server, server->data_dir_, options.shards, std::move(more)},
                                server->dir_->path(), cpus.servers));
