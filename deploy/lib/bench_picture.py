@@ -15,7 +15,7 @@ GROUPS = (
         "Pull",
         (
             ("limit: sockets alone", "limit", ("limit_raw_pull", "limit_asio_pull")),
-            ("bare table", "limit", ("bare_pull",)),
+            ("bare table", "limit", ("bare_pull", "bare_pull_whole")),
             ("Rowhouse", "rowhouse", ("pull",)),
             ("Rowhouse, Unix socket", "rowhouse", ("pull_unix",)),
             ("PyTorch look-up, in-process", "peer", ("torch_lookup",)),
