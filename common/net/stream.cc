@@ -61,8 +61,8 @@ void WidenIfUnix(StreamSocket& socket) {
   socket.set_option(asio::socket_base::send_buffer_size(kUnixSendBytes), ignored);
 }
 
-asio::awaitable<absl::Status> WriteAll(StreamSocket& socket, std::vector<asio::const_buffer> pieces,
-                                       uint64_t* written_bytes) {
+asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
+                                       std::vector<asio::const_buffer> pieces) {
   size_t first = 0;
   while (first < pieces.size()) {
     const std::span<const asio::const_buffer> rest(pieces.data() + first, pieces.size() - first);
@@ -70,7 +70,6 @@ asio::awaitable<absl::Status> WriteAll(StreamSocket& socket, std::vector<asio::c
     if (error) {
       co_return Refuse(RefusalReason::kDisconnected, "writing failed: ", error.message());
     }
-    if (written_bytes != nullptr) *written_bytes += written;
     while (first < pieces.size() && written >= pieces[first].size()) {
       written -= pieces[first++].size();
     }

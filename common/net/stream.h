@@ -39,10 +39,10 @@ asio::awaitable<absl::StatusOr<StreamSocket>> ConnectTo(Endpoint endpoint);
 void WidenIfUnix(StreamSocket& socket);
 
 // Writes all pieces. Uses async_write_some over everything that remains: Asio's composed write
-// moves 64 KiB at a time, which costs a third of the speed on loopback. `written_bytes`, where
-// given, grows as the peer takes bytes. Errors: kDisconnected with the system's reason.
-asio::awaitable<absl::Status> WriteAll(StreamSocket& socket, std::vector<asio::const_buffer> pieces,
-                                       uint64_t* written_bytes = nullptr);
+// moves 64 KiB at a time, which costs a third of the speed on loopback. Errors: kDisconnected
+// with the system's reason.
+asio::awaitable<absl::Status> WriteAll(StreamSocket& socket,
+                                       std::vector<asio::const_buffer> pieces);
 asio::awaitable<absl::Status> WriteAll(StreamSocket& socket, std::span<const std::byte> bytes);
 
 // Cuts a byte stream into frames. Holds what was read beyond the last frame, so that a socket may
