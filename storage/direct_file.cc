@@ -33,8 +33,7 @@ bool TakesBlocks(int fd) {
 std::unique_ptr<DirectFile> DirectFile::Open(const std::string& path) {
   absl::StatusOr<UniqueFd> fd = OpenFile(path, O_WRONLY | O_DIRECT, "open");
   if (!fd.ok() || !TakesBlocks(fd->get())) return nullptr;
-  std::unique_ptr<DirectFile> file(new DirectFile(path, *std::move(fd)));
-  return file->staging_ == nullptr ? nullptr : std::move(file);
+  return std::unique_ptr<DirectFile>(new DirectFile(path, *std::move(fd)));
 }
 
 absl::Status DirectFile::WriteBlocks(uint64_t* offset, std::span<iovec>* pieces) {

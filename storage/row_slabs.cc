@@ -7,36 +7,20 @@
 #include <bit>
 #include <cstring>
 #include <limits>
-#include <new>
+
+#include "storage/huge_pages.h"
 
 namespace rowhouse {
 namespace {
 
 constexpr size_t kSlabBytesMin = size_t{4} << 20;
 constexpr size_t kPageBytes = 4096;
-constexpr size_t kHugePageBytes = size_t{2} << 20;
 
 size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 uint32_t SlabShift(size_t stride_bytes) {
   return static_cast<uint32_t>(
       std::countr_zero(std::bit_ceil((kSlabBytesMin + stride_bytes - 1) / stride_bytes)));
-}
-
-std::byte* Map(size_t bytes) {
-  void* const p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) throw std::bad_alloc();
-  return static_cast<std::byte*>(p);
-}
-
-// A mapping that begins at a multiple of the huge page, as the kernel needs to use one.
-std::byte* MapAligned(size_t bytes) {
-  std::byte* const raw = Map(bytes + kHugePageBytes);
-  const size_t before =
-      RoundUp(reinterpret_cast<uintptr_t>(raw), kHugePageBytes) - reinterpret_cast<uintptr_t>(raw);
-  if (before > 0) munmap(raw, before);
-  if (before < kHugePageBytes) munmap(raw + before + bytes, kHugePageBytes - before);
-  return raw + before;
 }
 
 }  // namespace
