@@ -1,14 +1,7 @@
 #include "ps/apply.h"
 
-#include <algorithm>
-#include <array>
-
 namespace rowhouse {
 namespace {
-
-// Rows looked up, stamped and updated together: 64 rows of dim 64 are 34 KB, about the first-level
-// cache, so the stamp and the update find what the look-up brought.
-constexpr size_t kChunkRows = 64;
 
 // Marks the rows as changed by `lsn`; those that have it already become null. Returns how many were
 // not dirty before.
@@ -33,14 +26,11 @@ uint32_t StampRows(std::span<std::byte*> rows, Generation generation, Lsn lsn) {
 void ApplySection(TableRows& table, const PushSection& section, float effective_learning_rate,
                   Lsn lsn, AdagradKernel kernel) {
   const AdagradStep step = MakeAdagradStep(table.spec().adagrad, effective_learning_rate);
-  std::array<std::byte*, kChunkRows> buffer;
-  for (size_t begin = 0; begin < section.keys.size(); begin += kChunkRows) {
-    const size_t count = std::min(kChunkRows, section.keys.size() - begin);
-    const std::span<std::byte*> rows(buffer.data(), count);
-    table.FindOrCreate(section.keys.subspan(begin, count), rows);
+  const uint32_t dim = table.layout().dim();
+  table.FindOrCreateInPieces(section.keys, [&](size_t first, std::span<std::byte*> rows) {
     table.CountDirty(StampRows(rows, table.generation(), lsn));
-    kernel(step, table.layout(), rows, section.gradients.data() + begin * table.layout().dim());
-  }
+    kernel(step, table.layout(), rows, section.gradients.data() + first * dim);
+  });
 }
 
 }  // namespace rowhouse

@@ -17,7 +17,10 @@ namespace {
 constexpr uint32_t kEntriesPerBucket = 12;
 constexpr uint32_t kBucketsMax = 2048;
 constexpr size_t kDirectoryEntriesPerPartMax = 16;  // 2 to 4 where fingerprints are even
-constexpr size_t kChunkKeys = 64;
+// Three pieces are under way at a time: the buckets of one, the rows of the next, and the one whose
+// rows are used. Of dim 64, the rows of two take 17 KB of a first-level cache of 32 or 48.
+constexpr size_t kPieceKeys = 16;
+constexpr size_t kPrefetchBytesMax = 1024;  // of a row; beyond it the hardware has seen the pattern
 constexpr uint32_t kNoEntry = kEntriesPerBucket;
 constexpr uint8_t kPassedMax = 255;
 
@@ -113,21 +116,70 @@ RowIndex::Part& RowIndex::PartOf(uint64_t fingerprint) const {
   return *directory_[fingerprint & (directory_.size() - 1)];
 }
 
+// A key that is looked for.
+struct RowIndex::Candidate {
+  uint64_t fingerprint;
+  std::byte* row;  // where its tag stands first; hardly ever another key's; null: nowhere
+};
+
 ROWHOUSE_PREFETCHES void RowIndex::PrefetchBuckets(std::span<const Key> keys,
-                                                   std::span<uint64_t> fingerprints) const {
+                                                   std::span<Candidate> candidates) const {
   for (size_t i = 0; i < keys.size(); ++i) {
-    fingerprints[i] = Fingerprint(table_, keys[i]);
-    const Part& part = PartOf(fingerprints[i]);
-    __builtin_prefetch(&part.buckets[HomeOf(fingerprints[i]) & part.mask]);
+    candidates[i].fingerprint = Fingerprint(table_, keys[i]);
+    const Part& part = PartOf(candidates[i].fingerprint);
+    __builtin_prefetch(&part.buckets[HomeOf(candidates[i].fingerprint) & part.mask]);
   }
 }
 
-ROWHOUSE_PREFETCHES void RowIndex::PrefetchRows(std::span<const uint64_t> fingerprints) const {
-  for (const uint64_t fingerprint : fingerprints) {
-    const Part& part = PartOf(fingerprint);
-    const Bucket& bucket = part.buckets[HomeOf(fingerprint) & part.mask];
-    const uint32_t matches = bucket.Matches(TagOf(fingerprint));
-    if (matches != 0) __builtin_prefetch(slabs_->Row(bucket.numbers[std::countr_zero(matches)]));
+ROWHOUSE_PREFETCHES void RowIndex::PrefetchRows(std::span<Candidate> candidates,
+                                                size_t row_bytes) const {
+  for (Candidate& candidate : candidates) {
+    const Part& part = PartOf(candidate.fingerprint);
+    const uint8_t tag = TagOf(candidate.fingerprint);
+    const uint32_t home = HomeOf(candidate.fingerprint) & part.mask;
+    const Bucket* bucket = &part.buckets[home];
+    uint32_t matches = bucket->Matches(tag);
+    if (matches == 0 && bucket->passed() != 0) {
+      bucket = &part.buckets[(home + 1) & part.mask];
+      matches = bucket->Matches(tag);
+    }
+    candidate.row = nullptr;
+    // Three keys in a hundred have more than one, or lie in the next bucket: where only the first
+    // row was asked for, waits for the others were a sixth of the walk's samples.
+    for (; matches != 0; matches &= matches - 1) {
+      std::byte* const row = slabs_->Row(bucket->numbers[std::countr_zero(matches)]);
+      for (size_t at = 0; at < row_bytes; at += 64) __builtin_prefetch(row + at);
+      if (candidate.row == nullptr) candidate.row = row;
+    }
+  }
+}
+
+template <typename Look, typename Use>
+void RowIndex::InPieces(std::span<const Key> keys, size_t row_bytes, const Look& look,
+                        const Use& use) const {
+  const size_t prefetch_bytes = std::min(row_bytes, kPrefetchBytesMax);
+  std::array<std::array<Candidate, kPieceKeys>, 3> ring;
+  std::array<std::byte*, kPieceKeys> rows;
+  const size_t pieces = (keys.size() + kPieceKeys - 1) / kPieceKeys;
+  const auto keys_of = [&](size_t piece) {
+    return keys.subspan(piece * kPieceKeys, std::min(kPieceKeys, keys.size() - piece * kPieceKeys));
+  };
+  for (size_t step = 0; step < pieces + 2; ++step) {
+    if (step < pieces) PrefetchBuckets(keys_of(step), ring[step % 3]);
+    if (step >= 1 && step <= pieces) {
+      const size_t count = keys_of(step - 1).size();
+      PrefetchRows(std::span(ring[(step - 1) % 3]).first(count), prefetch_bytes);
+    }
+    if (step < 2) continue;
+    const size_t first = (step - 2) * kPieceKeys;
+    const auto piece = keys_of(step - 2);
+    for (size_t i = 0; i < piece.size(); ++i) {
+      const Candidate& candidate = ring[(step - 2) % 3][i];
+      rows[i] = candidate.row != nullptr && RowLayout::Header(candidate.row).key == piece[i]
+                    ? candidate.row
+                    : look(candidate.fingerprint, piece[i], first + i);
+    }
+    use(first, std::span(rows).first(piece.size()));
   }
 }
 
@@ -153,37 +205,42 @@ std::byte* RowIndex::FindOne(uint64_t fingerprint, Key key) const {
   return place.bucket == nullptr ? nullptr : slabs_->Row(place.bucket->numbers[place.entry]);
 }
 
+void RowIndex::FindInPieces(std::span<const Key> keys, size_t row_bytes, UseRows use) const {
+  InPieces(
+      keys, row_bytes,
+      [this](uint64_t fingerprint, Key key, size_t) { return FindOne(fingerprint, key); }, use);
+}
+
+void RowIndex::FindOrInsertInPieces(std::span<const Key> keys, size_t row_bytes,
+                                    std::vector<uint32_t>& created, UseRows use) {
+  const auto find = [&](uint64_t fingerprint, Key key, size_t position) {
+    std::byte* row = FindOne(fingerprint, key);
+    if (row != nullptr) return row;
+    created.push_back(static_cast<uint32_t>(position));
+    return Insert(fingerprint, key);
+  };
+  InPieces(keys, row_bytes, find, [&](size_t first, std::span<std::byte*> rows) {
+    use(first, rows);
+    created.clear();
+  });
+}
+
 void RowIndex::Find(std::span<const Key> keys, std::span<std::byte*> rows) const {
   CHECK_EQ(keys.size(), rows.size());
-  std::array<uint64_t, kChunkKeys> buffer;
-  for (size_t first = 0; first < keys.size(); first += kChunkKeys) {
-    const auto chunk = keys.subspan(first, std::min(kChunkKeys, keys.size() - first));
-    const auto fingerprints = std::span(buffer).first(chunk.size());
-    PrefetchBuckets(chunk, fingerprints);
-    PrefetchRows(fingerprints);
-    for (size_t i = 0; i < chunk.size(); ++i) {
-      rows[first + i] = FindOne(fingerprints[i], chunk[i]);
-    }
-  }
+  FindInPieces(keys, sizeof(RowHeader), [&](size_t first, std::span<std::byte*> piece) {
+    std::copy(piece.begin(), piece.end(), rows.begin() + static_cast<ptrdiff_t>(first));
+  });
 }
 
 void RowIndex::FindOrInsert(std::span<const Key> keys, std::span<std::byte*> rows,
                             std::vector<uint32_t>& created) {
   CHECK_EQ(keys.size(), rows.size());
-  std::array<uint64_t, kChunkKeys> buffer;
-  for (size_t first = 0; first < keys.size(); first += kChunkKeys) {
-    const auto chunk = keys.subspan(first, std::min(kChunkKeys, keys.size() - first));
-    const auto fingerprints = std::span(buffer).first(chunk.size());
-    PrefetchBuckets(chunk, fingerprints);
-    PrefetchRows(fingerprints);
-    for (size_t i = 0; i < chunk.size(); ++i) {
-      std::byte*& row = rows[first + i];
-      row = FindOne(fingerprints[i], chunk[i]);
-      if (row != nullptr) continue;
-      row = Insert(fingerprints[i], chunk[i]);
-      created.push_back(static_cast<uint32_t>(first + i));
-    }
-  }
+  std::vector<uint32_t> of_piece;
+  FindOrInsertInPieces(
+      keys, sizeof(RowHeader), of_piece, [&](size_t first, std::span<std::byte*> piece) {
+        std::copy(piece.begin(), piece.end(), rows.begin() + static_cast<ptrdiff_t>(first));
+        created.insert(created.end(), of_piece.begin(), of_piece.end());
+      });
 }
 
 std::byte* RowIndex::Insert(Key key) { return Insert(Fingerprint(table_, key), key); }

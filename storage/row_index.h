@@ -22,6 +22,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "common/types.h"
 #include "storage/row_slabs.h"
 
@@ -41,6 +42,14 @@ class RowIndex {
   // created: the positions in `keys` that got a new row, appended.
   void FindOrInsert(std::span<const Key> keys, std::span<std::byte*> rows,
                     std::vector<uint32_t>& created);
+  // The same piece by piece, for work on the rows themselves: `use` gets the rows of the keys from
+  // position `first` on, in order. Meanwhile the first `row_bytes` bytes of the next rows are on
+  // their way to the cache.
+  using UseRows = absl::FunctionRef<void(size_t first, std::span<std::byte*> rows)>;
+  void FindInPieces(std::span<const Key> keys, size_t row_bytes, UseRows use) const;
+  // `created` has the positions of the piece that is used.
+  void FindOrInsertInPieces(std::span<const Key> keys, size_t row_bytes,
+                            std::vector<uint32_t>& created, UseRows use);
   // Takes a new row for `key` and writes the key into it. REQUIRES: the key is absent.
   std::byte* Insert(Key key);
   // Gives the row of `key` back to the slabs and returns it. REQUIRES: the key is present.
@@ -57,8 +66,13 @@ class RowIndex {
   struct Place;
 
   Part& PartOf(uint64_t fingerprint) const;
-  void PrefetchBuckets(std::span<const Key> keys, std::span<uint64_t> fingerprints) const;
-  void PrefetchRows(std::span<const uint64_t> fingerprints) const;
+  struct Candidate;
+  void PrefetchBuckets(std::span<const Key> keys, std::span<Candidate> candidates) const;
+  void PrefetchRows(std::span<Candidate> candidates, size_t row_bytes) const;
+  // `look(fingerprint, key, position)` gives the row.
+  template <typename Look, typename Use>
+  void InPieces(std::span<const Key> keys, size_t row_bytes, const Look& look,
+                const Use& use) const;
   Place Locate(uint64_t fingerprint, Key key) const;
   std::byte* FindOne(uint64_t fingerprint, Key key) const;
   std::byte* Insert(uint64_t fingerprint, Key key);

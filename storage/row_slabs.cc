@@ -25,8 +25,9 @@ uint32_t SlabShift(size_t stride_bytes) {
 
 }  // namespace
 
-RowSlabs::RowSlabs(size_t stride_bytes)
+RowSlabs::RowSlabs(size_t stride_bytes, size_t lead_bytes)
     : stride_bytes_(stride_bytes),
+      lead_bytes_(lead_bytes),
       slab_shift_(SlabShift(stride_bytes)),
       row_mask_((1u << slab_shift_) - 1),
       slab_bytes_(RoundUp(stride_bytes << slab_shift_, kPageBytes)) {}
@@ -91,7 +92,7 @@ void RowSlabs::PopFree() {
 uint32_t RowSlabs::MoveLast() {
   CHECK_GT(free_count_, 0u);
   const uint32_t to = Allocate();
-  std::memcpy(Row(to), Row(--row_number_end_), stride_bytes_);
+  std::memcpy(Row(to), Row(--row_number_end_), stride_bytes_ - lead_bytes_);
   return to;
 }
 

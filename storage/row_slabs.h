@@ -25,8 +25,9 @@ namespace rowhouse {
 
 class RowSlabs {
  public:
-  // REQUIRES: stride_bytes >= 8, where a free row keeps the numbers of its neighbours in a list.
-  explicit RowSlabs(size_t stride_bytes);
+  // Rows lie in cells of `stride_bytes`, `lead_bytes` behind the beginning. REQUIRES: there are 8
+  // bytes more in a cell, where a free row keeps the numbers of its neighbours in a list.
+  explicit RowSlabs(size_t stride_bytes, size_t lead_bytes = 0);
   ~RowSlabs();
   RowSlabs(const RowSlabs&) = delete;
   RowSlabs& operator=(const RowSlabs&) = delete;
@@ -46,7 +47,8 @@ class RowSlabs {
 
   // REQUIRES: number < row_number_end().
   std::byte* Row(uint32_t number) const {
-    return slabs_[number >> slab_shift_].memory + (number & row_mask_) * stride_bytes_;
+    return slabs_[number >> slab_shift_].memory + (number & row_mask_) * stride_bytes_ +
+           lead_bytes_;
   }
 
   uint32_t row_count() const { return row_number_end_ - free_count_; }
@@ -79,6 +81,7 @@ class RowSlabs {
   void Unlink(uint32_t number);
 
   const size_t stride_bytes_;
+  const size_t lead_bytes_;
   const uint32_t slab_shift_;  // log2 of the rows of a slab
   const uint32_t row_mask_;
   const size_t slab_bytes_;

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "storage/initializer.h"
-#include "storage/prefetch.h"
 #include "storage/row_index.h"
 #include "storage/row_slabs.h"
 
@@ -17,22 +16,11 @@ namespace rowhouse {
 namespace {
 
 constexpr size_t kChunkKeys = 64;
-constexpr size_t kCacheLineBytes = 64;
-constexpr size_t kPrefetchBytesMax = 1024;  // beyond it the hardware has seen the pattern
-constexpr size_t kRowsAhead = 4;
 constexpr uint64_t kHeadersAhead = 8;
 
 uint32_t StateFloats(const TableSpec& spec) {
   CHECK(spec.optimizer == OptimizerKind::kAdagrad);
   return spec.dim;
-}
-
-ROWHOUSE_PREFETCHES void PrefetchWeights(const std::byte* row, size_t weight_bytes) {
-  if (row == nullptr) return;
-  const std::byte* const weights = row + sizeof(RowHeader);
-  for (size_t at = 0; at < std::min(weight_bytes, kPrefetchBytesMax); at += kCacheLineBytes) {
-    __builtin_prefetch(weights + at);
-  }
 }
 
 }  // namespace
@@ -42,7 +30,7 @@ TableRows::TableRows(TableSpec spec, Generation generation)
       id_(TableIdOf(spec_.name)),
       generation_(generation),
       layout_(spec_.dim, StateFloats(spec_)),
-      slabs_(std::make_unique<RowSlabs>(layout_.stride_bytes())),
+      slabs_(std::make_unique<RowSlabs>(layout_.stride_bytes(), layout_.lead_bytes())),
       index_(std::make_unique<RowIndex>(id_, slabs_.get())) {}
 
 TableRows::~TableRows() = default;
@@ -60,14 +48,25 @@ void TableRows::Find(std::span<const Key> keys, std::span<std::byte*> rows) cons
 void TableRows::FindOrCreate(std::span<const Key> keys, std::span<std::byte*> rows) {
   std::vector<uint32_t> created;
   index_->FindOrInsert(keys, rows, created);
-  const auto accumulator = static_cast<float>(spec_.adagrad.initial_accumulator_value);
-  for (const uint32_t i : created) {
-    std::byte* const row = rows[i];
-    RowLayout::Header(row) = {keys[i], Lsn(0), generation_, 0};
-    InitialWeights(spec_.initializer, spec_.seed, id_, keys[i],
-                   {RowLayout::Weights(row), spec_.dim});
-    std::fill_n(layout_.State(row), layout_.state_floats(), accumulator);
-  }
+  for (const uint32_t i : created) SetInitialValues(keys[i], rows[i]);
+}
+
+void TableRows::FindOrCreateInPieces(std::span<const Key> keys, UseRows use) {
+  std::vector<uint32_t> created;
+  index_->FindOrInsertInPieces(keys, layout_.row_bytes(), created,
+                               [&](size_t first, std::span<std::byte*> rows) {
+                                 for (const uint32_t i : created) {
+                                   SetInitialValues(keys[i], rows[i - first]);
+                                 }
+                                 use(first, rows);
+                               });
+}
+
+void TableRows::SetInitialValues(Key key, std::byte* row) const {
+  RowLayout::Header(row) = {key, Lsn(0), generation_, 0};
+  InitialWeights(spec_.initializer, spec_.seed, id_, key, {RowLayout::Weights(row), spec_.dim});
+  std::fill_n(layout_.State(row), layout_.state_floats(),
+              static_cast<float>(spec_.adagrad.initial_accumulator_value));
 }
 
 uint64_t TableRows::used_bytes() const {
@@ -132,19 +131,16 @@ void TableRows::Load(std::span<const Key> keys, std::span<const std::byte> value
 
 void TableRows::Gather(std::span<const Key> keys, float* out) const {
   const size_t weight_bytes = size_t{spec_.dim} * sizeof(float);
-  std::array<std::byte*, kChunkKeys> rows;
-  for (size_t first = 0; first < keys.size(); first += kChunkKeys) {
-    const auto chunk = keys.subspan(first, std::min(kChunkKeys, keys.size() - first));
-    index_->Find(chunk, std::span(rows).first(chunk.size()));
-    for (size_t i = 0; i < chunk.size(); ++i, out += spec_.dim) {
-      if (i + kRowsAhead < chunk.size()) PrefetchWeights(rows[i + kRowsAhead], weight_bytes);
+  const auto copy = [&](size_t first, std::span<std::byte*> rows) {
+    for (size_t i = 0; i < rows.size(); ++i, out += spec_.dim) {
       if (rows[i] != nullptr) {
         std::memcpy(out, RowLayout::Weights(rows[i]), weight_bytes);
       } else {
-        InitialWeights(spec_.initializer, spec_.seed, id_, chunk[i], {out, spec_.dim});
+        InitialWeights(spec_.initializer, spec_.seed, id_, keys[first + i], {out, spec_.dim});
       }
     }
-  }
+  };
+  index_->FindInPieces(keys, sizeof(RowHeader) + weight_bytes, copy);
 }
 
 uint64_t TableRows::Visit(uint64_t first, uint64_t rows_max,

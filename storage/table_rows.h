@@ -17,6 +17,7 @@
 #include <memory>
 #include <span>
 
+#include "absl/functional/function_ref.h"
 #include "common/table_spec.h"
 #include "common/types.h"
 #include "storage/row_layout.h"
@@ -53,6 +54,11 @@ class TableRows {
   // keys: [n], unique. New rows have lsn 0, their initial weights and initial accumulators.
   void FindOrCreate(std::span<const Key> keys, std::span<std::byte*> rows);
 
+  // FindOrCreate piece by piece: `use` gets the rows of the keys from position `first` on, in
+  // order, at hand in the cache.
+  using UseRows = absl::FunctionRef<void(size_t first, std::span<std::byte*> rows)>;
+  void FindOrCreateInPieces(std::span<const Key> keys, UseRows use);
+
   // A new row for a key that is absent: lsn 0, no flags, weights and state not set.
   std::byte* Insert(Key key);
   // The row's memory is used again for a later one. `row`: as found; not dirty.
@@ -80,6 +86,9 @@ class TableRows {
   uint64_t row_number_end() const;
 
  private:
+  // Of a row that the index has just made.
+  void SetInitialValues(Key key, std::byte* row) const;
+
   TableSpec spec_;
   TableId id_;
   Generation generation_;

@@ -35,10 +35,6 @@ namespace {
   }
 }
 
-// Rows ahead of the one being updated whose cache lines are asked for: the slabs are far larger
-// than the cache, and a row's arithmetic takes about as long as two misses.
-constexpr size_t kRowsAhead = 4;
-
 template <typename V>
 void AdagradRow(const AdagradStep& step, uint32_t dim, const float* gradient, float* weights,
                 float* state) {
@@ -62,12 +58,7 @@ template <typename V>
 void AdagradRows(const AdagradStep& step, const RowLayout& layout, std::span<std::byte* const> rows,
                  const float* gradients) {
   const uint32_t dim = layout.dim();
-  const size_t row_bytes = layout.stride_bytes();
   for (size_t i = 0; i < rows.size(); ++i) {
-    if (i + kRowsAhead < rows.size() && rows[i + kRowsAhead] != nullptr) {
-      const std::byte* ahead = rows[i + kRowsAhead];
-      for (size_t b = 0; b < row_bytes; b += 64) __builtin_prefetch(ahead + b, 1);
-    }
     if (rows[i] == nullptr) continue;
     AdagradRow<V>(step, dim, gradients + i * dim, RowLayout::Weights(rows[i]),
                   layout.State(rows[i]));

@@ -291,6 +291,17 @@ TEST(TableRows, MemoryStaysCloseToWeightsAndState) {
   }
 }
 
+TEST(TableRows, NoLoadOfWeightsCrossesACacheLineWhereThatCostsLittle) {
+  for (const uint32_t dim : {32u, 64u, 128u}) {
+    TableRows table(SpecOf(dim), Generation(1));
+    for (const std::byte* row : Create(table, {Key(1), Key(2), Key(3)})) {
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(RowLayout::Weights(row)) % 32, 0u) << dim;
+    }
+    EXPECT_LE(table.layout().stride_bytes(), table.layout().row_bytes() * 33 / 32) << dim;
+  }
+  EXPECT_EQ(RowLayout(8, 8).stride_bytes(), RowLayout(8, 8).row_bytes());
+}
+
 TEST(TableRows, TableOfOneRowIsSmall) {
   TableRows table(SpecOf(64), Generation(1));
   Create(table, {Key(1)});
