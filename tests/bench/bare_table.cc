@@ -15,7 +15,7 @@
 namespace rowhouse {
 namespace {
 
-constexpr size_t kChunkKeys = 32;
+constexpr size_t kChunkKeys = 16;
 constexpr size_t kHugePageBytes = size_t{2} << 20;
 constexpr float kRate = 0.01f;
 constexpr float kEps = 1e-10f;
@@ -115,25 +115,29 @@ float* BareTable::RowOf(Key key) const {
   return rows_ + entries_[at].row * row_floats_;
 }
 
-// Three passes over small chunks: entries asked for, rows found and asked for, rows used; the next
-// chunk's entries are on their way meanwhile.
+// Three small chunks are under way at a time: the entries of one, the rows of the next, and the one
+// whose rows are used.
 template <typename Use>
 void BareTable::ForEach(std::span<const Key> keys, size_t row_bytes, const Use& use) const {
-  std::array<float*, kChunkKeys> rows;
-  const auto ask = [&](size_t first) {
-    for (size_t i = first; i < std::min(first + kChunkKeys, keys.size()); ++i) {
-      __builtin_prefetch(&entries_[HomeOf(keys[i])]);
-    }
+  std::array<std::array<float*, kChunkKeys>, 2> rows;
+  const size_t chunks = (keys.size() + kChunkKeys - 1) / kChunkKeys;
+  const auto keys_of = [&](size_t chunk) {
+    return keys.subspan(chunk * kChunkKeys, std::min(kChunkKeys, keys.size() - chunk * kChunkKeys));
   };
-  ask(0);
-  for (size_t first = 0; first < keys.size(); first += kChunkKeys) {
-    const size_t count = std::min(kChunkKeys, keys.size() - first);
-    ask(first + kChunkKeys);
-    for (size_t i = 0; i < count; ++i) {
-      rows[i] = RowOf(keys[first + i]);
-      PrefetchBytes(rows[i], row_bytes);
+  for (size_t step = 0; step < chunks + 2; ++step) {
+    if (step < chunks) {
+      for (const Key key : keys_of(step)) __builtin_prefetch(&entries_[HomeOf(key)]);
     }
-    for (size_t i = 0; i < count; ++i) use(first + i, rows[i]);
+    if (step >= 1 && step <= chunks) {
+      auto row = rows[(step - 1) % 2].begin();
+      for (const Key key : keys_of(step - 1)) {
+        *row = RowOf(key);
+        PrefetchBytes(*row++, row_bytes);
+      }
+    }
+    if (step < 2) continue;
+    const size_t first = (step - 2) * kChunkKeys;
+    for (size_t i = 0; i < keys_of(step - 2).size(); ++i) use(first + i, rows[step % 2][i]);
   }
 }
 
