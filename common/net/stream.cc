@@ -14,6 +14,10 @@ namespace {
 
 using boost::system::error_code;
 
+// With the one in use, four buffers of two frames each: more than a log that keeps up ever holds.
+constexpr size_t kSpares = 3;
+// A spare that so many new buffers did not need is given back.
+constexpr uint32_t kPassedOverMax = 16;
 // Enough for a few hundred small requests in one read.
 constexpr size_t kBufferBytesMin = 64 << 10;
 
@@ -104,6 +108,7 @@ absl::StatusOr<bool> FrameReader::Take(ReceivedFrame* frame) {
   wanted_ = decoded.frame_bytes;
   if (decoded.result == DecodeResult::kNeedMore) return false;
   begin_ += decoded.frame_bytes;
+  last_bytes_ = decoded.frame_bytes;
   *frame = {decoded.frame.header, decoded.frame.body, buffer_};
   return true;
 }
@@ -126,27 +131,34 @@ absl::Status FrameReader::Received(const error_code& error, size_t bytes) {
 void FrameReader::MakeRoom(size_t frame_bytes) {
   // A reused buffer must not be held by anyone else: earlier frames still point into it.
   if (begin_ == end_ && buffer_ != nullptr && buffer_.use_count() == 1) begin_ = end_ = 0;
-  const size_t needed = std::max(frame_bytes, kFrameHeaderBytes);
+  size_t needed = std::max(frame_bytes, kFrameHeaderBytes);
   if (buffer_ != nullptr && begin_ + needed <= capacity_ && end_ < capacity_) return;
+  // A frame of which nothing is known is taken to be like the one before.
+  if (frame_bytes == 0) needed = std::max(needed, last_bytes_);
   // Twice the frame, so that a stream of large frames is read ahead and seldom moved.
   Renew(std::max({kBufferBytesMin, std::min(2 * needed, frame_bytes_max_ + kBufferBytesMin), needed,
                   capacity_ < 4 * needed ? capacity_ : size_t{0}}));
 }
 
+FrameReader::Buffer FrameReader::BufferOf(size_t bytes) {
+  const auto is_free = [](const Buffer& spare) { return spare.words.use_count() == 1; };
+  std::erase_if(spares_, [&](Buffer& spare) {
+    return is_free(spare) && (spare.bytes < bytes || ++spare.passed_over > kPassedOverMax);
+  });
+  const auto free = std::find_if(spares_.begin(), spares_.end(), is_free);
+  if (free == spares_.end()) return {std::make_shared_for_overwrite<uint64_t[]>(bytes / 8), bytes};
+  Buffer taken = std::move(*free);
+  spares_.erase(free);
+  return taken;
+}
+
 void FrameReader::Renew(size_t bytes) {
-  std::shared_ptr<uint64_t[]> next;
-  size_t next_bytes = (bytes + 7) & ~size_t{7};
-  if (spare_ != nullptr && spare_.use_count() == 1 && spare_bytes_ >= next_bytes) {
-    next = std::move(spare_);
-    next_bytes = spare_bytes_;
-  } else {
-    next = std::make_shared_for_overwrite<uint64_t[]>(next_bytes / 8);
-  }
-  if (end_ > begin_) std::memcpy(next.get(), base() + begin_, end_ - begin_);
-  spare_ = std::move(buffer_);
-  spare_bytes_ = capacity_;
-  buffer_ = std::move(next);
-  capacity_ = next_bytes;
+  Buffer next = BufferOf((bytes + 7) & ~size_t{7});
+  if (end_ > begin_) std::memcpy(next.words.get(), base() + begin_, end_ - begin_);
+  if (spares_.size() == kSpares) spares_.erase(spares_.begin());
+  if (buffer_ != nullptr) spares_.push_back({std::move(buffer_), capacity_, 0});
+  buffer_ = std::move(next.words);
+  capacity_ = next.bytes;
   end_ -= begin_;
   begin_ = 0;
 }

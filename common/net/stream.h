@@ -74,15 +74,24 @@ class FrameReader {
   // be.
   void MakeRoom(size_t frame_bytes);
   void Renew(size_t bytes);
+  struct Buffer {
+    std::shared_ptr<uint64_t[]> words;  // for alignment
+    size_t bytes = 0;
+    uint32_t passed_over = 0;  // how often it was free and not needed, without a break
+  };
+  // A former buffer that nobody holds any more, or a new one: at least `bytes`.
+  Buffer BufferOf(size_t bytes);
   std::byte* base() const { return reinterpret_cast<std::byte*>(buffer_.get()); }
 
   size_t frame_bytes_max_;
-  std::shared_ptr<uint64_t[]> buffer_;  // words, for alignment
-  std::shared_ptr<uint64_t[]> spare_;   // the buffer before, used again when nobody holds it
-  size_t spare_bytes_ = 0;
+  std::shared_ptr<uint64_t[]> buffer_;
+  // The buffers before, oldest first. Where the push log holds a few records, that is a few: fresh
+  // memory instead of one of these costs a page fault for every 4 KB.
+  std::vector<Buffer> spares_;
   size_t capacity_ = 0;
-  size_t wanted_ = 0;  // bytes of the frame that lies here in part; 0: unknown
-  size_t begin_ = 0;   // of the bytes read but not yet taken
+  size_t wanted_ = 0;      // bytes of the frame that lies here in part; 0: unknown
+  size_t last_bytes_ = 0;  // of the frame before
+  size_t begin_ = 0;       // of the bytes read but not yet taken
   size_t end_ = 0;
 };
 

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -129,6 +130,28 @@ TEST_F(StreamTest, FramesStayWhileTheyAreHeld) {
     EXPECT_TRUE(HoldsFrame(held.front(), id - 9, body_bytes[id - 9])) << id - 9;
     held.pop_front();
   }
+}
+
+// As a push log does that writes two frames while two more arrive.
+TEST_F(StreamTest, UsesAFewBuffersAgainWhileFramesAreHeld) {
+  constexpr size_t kBytes = 200 << 10;
+  Bytes stream;
+  for (uint64_t id = 1; id <= 60; ++id) {
+    const Bytes frame = MakeBytes(id, kBytes);
+    stream.insert(stream.end(), frame.begin(), frame.end());
+  }
+  StartWriting(stream, stream.size());
+  FrameReader reader(1 << 20);
+  std::deque<ReceivedFrame> held;
+  std::set<const void*> buffers;
+  for (uint64_t id = 1; id <= 60; ++id) {
+    held.push_back(Next(reader).value());
+    EXPECT_TRUE(HoldsFrame(held.back(), id, kBytes));
+    buffers.insert(held.back().owner.get());
+    if (held.size() == 5) held.pop_front();
+  }
+  EXPECT_LE(buffers.size(), 4u);
+  EXPECT_TRUE(HoldsFrame(held.front(), 57, kBytes));
 }
 
 TEST_F(StreamTest, WidensUnixSocketsAndLeavesTcpToTheSystem) {
