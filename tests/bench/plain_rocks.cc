@@ -37,6 +37,10 @@ rocksdb::Slice SliceOf(const Key& key) {
 class Database final : public PlainRocks {
  public:
   explicit Database(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+  // Closing waits for a flush, which does not come while the threads are held.
+  ~Database() override {
+    if (paused_) Resume().IgnoreError();
+  }
 
   absl::Status Put(std::span<const Key> keys, std::span<const float> values, size_t value_floats,
                    WriteAheadLog log) override {
@@ -59,6 +63,15 @@ class Database final : public PlainRocks {
     return ToStatus(db_->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr));
   }
 
+  absl::Status Pause() override {
+    paused_ = true;
+    return ToStatus(db_->PauseBackgroundWork());
+  }
+  absl::Status Resume() override {
+    paused_ = false;
+    return ToStatus(db_->ContinueBackgroundWork());
+  }
+
   absl::Status Read(std::span<const Key> keys, size_t dim, float* out) override {
     slices_.clear();
     for (const Key& key : keys) slices_.push_back(SliceOf(key));
@@ -76,6 +89,7 @@ class Database final : public PlainRocks {
 
  private:
   const std::unique_ptr<rocksdb::DB> db_;
+  bool paused_ = false;
   std::vector<rocksdb::Slice> slices_;
   std::vector<rocksdb::PinnableSlice> values_;
   std::vector<rocksdb::Status> statuses_;

@@ -27,6 +27,10 @@ class PlainRocks {
                            size_t value_floats, WriteAheadLog log = WriteAheadLog::kOff) = 0;
   // Everything into sorted files, as after a long life.
   virtual absl::Status Compact() = 0;
+  // Waits until its threads have ended what they do; they begin nothing more until Resume. What
+  // would go on behind a turn takes a core and half of the disk from the next contender.
+  virtual absl::Status Pause() = 0;
+  virtual absl::Status Resume() = 0;
   // The first `dim` floats of each value. out: [keys, dim]. Keys may repeat.
   virtual absl::Status Read(std::span<const Key> keys, size_t dim, float* out) = 0;
 };

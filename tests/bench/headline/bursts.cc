@@ -54,6 +54,7 @@ class Bursts {
     ASSIGN_OR_RETURN(memory_, table("memory", Durability::kMemory));
     ASSIGN_OR_RETURN(log_, table("log", Durability::kLog));
     ASSIGN_OR_RETURN(rocks_, PlainRocks::Open(StrCat(dir_.path(), "/rocks"), kRocksCacheBytes));
+    RETURN_IF_ERROR(rocks_->Pause());
     if (!options_.peers) return absl::OkStatus();
     ASSIGN_OR_RETURN(redis_, RedisPeer::Start(&plan_, dir_.path(), cpus_.servers));
     ASSIGN_OR_RETURN(torch_, TorchPeer::Start({options_.torch_script, options_.rows, options_.dim,
@@ -114,6 +115,7 @@ class Bursts {
     contest_.Add({"rocksdb_write", [this] { return server_->Drain(); },
                   [this]() -> absl::StatusOr<double> {
                     std::vector<float> values(plan_.batch_floats() * 2, 0.5f);
+                    RETURN_IF_ERROR(rocks_->Resume());
                     const auto begin = Clock::now();
                     uint64_t rows = 0;
                     double seconds = 0;
@@ -124,6 +126,7 @@ class Bursts {
                       rows += plan_.batch_rows();
                       seconds = std::chrono::duration<double>(Clock::now() - begin).count();
                     }
+                    RETURN_IF_ERROR(rocks_->Pause());
                     return static_cast<double>(rows) / seconds;
                   }});
   }

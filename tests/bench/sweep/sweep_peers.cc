@@ -42,7 +42,7 @@ absl::Status SweepPeers::FillRocks() {
   for (size_t batch = 0; batch < plan_->batch_count(); ++batch) {
     RETURN_IF_ERROR(rocks_->Read(plan_->keys(batch), plan_->dim(), rows.data()));
   }
-  return absl::OkStatus();
+  return rocks_->Pause();
 }
 
 absl::StatusOr<SweepLoad> SweepPeers::Repeat(const std::function<absl::Status(size_t batch)>& run) {
@@ -71,19 +71,22 @@ void SweepPeers::AddRocks(SweepContest* contest) {
                 .settle = nullptr,
                 .limit = "",
                 .bare = ""});
-  contest->Add(
-      {.name = "rocksdb_write",
-       .round =
-           [this, value_floats, values = std::vector<float>(plan_->batch_floats() * 2, 0.5f)] {
-             return Repeat([&](size_t batch) {
-               return rocks_->Put(plan_->keys(batch), values, value_floats,
-                                  PlainRocks::WriteAheadLog::kOn);
-             });
-           },
-       .server_cpu = nullptr,
-       .settle = nullptr,
-       .limit = "",
-       .bare = ""});
+  contest->Add({.name = "rocksdb_write",
+                .round = [this, value_floats,
+                          values = std::vector<float>(plan_->batch_floats() * 2,
+                                                      0.5f)]() -> absl::StatusOr<SweepLoad> {
+                  RETURN_IF_ERROR(rocks_->Resume());
+                  ASSIGN_OR_RETURN(SweepLoad load, Repeat([&](size_t batch) {
+                                     return rocks_->Put(plan_->keys(batch), values, value_floats,
+                                                        PlainRocks::WriteAheadLog::kOn);
+                                   }));
+                  RETURN_IF_ERROR(rocks_->Pause());
+                  return load;
+                },
+                .server_cpu = nullptr,
+                .settle = nullptr,
+                .limit = "",
+                .bare = ""});
 }
 
 void SweepPeers::AddRedis(SweepContest* contest) {
