@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -96,6 +97,9 @@ struct CheckpointOutcome {
 
 struct Effects {
   std::vector<Answer> answers;
+  // Where set, it is given log jobs the moment they are due, in the midst of the event: a push is
+  // written while its rows are updated. Otherwise they stay in `log_job` until the event is over.
+  std::function<void(const LogJob& job)> begin_log;
   std::optional<LogJob> log_job;
   std::optional<FileJob> file_job;
   std::vector<ReadJob> read_jobs;

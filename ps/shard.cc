@@ -203,7 +203,7 @@ void Shard::FinishPush(SessionId session, const ReceivedFrame& frame, const Push
                        const CheckedPush& checked, KnownClient* client, std::optional<Lsn> applied,
                        uint64_t now_ms, Effects* effects) {
   clients_.Heard(client, now_ms);
-  const Lsn lsn = applied.has_value() ? *applied : ApplyPush(push, frame, checked, now_ms);
+  const Lsn lsn = applied.has_value() ? *applied : ApplyPush(push, frame, checked, now_ms, effects);
   duplicate_pushes_ += applied.has_value();
   const PushAnswer answer{lsn, announced_, applied.has_value() ? 1u : 0u, 0};
   AnswerWhenDurable(session, frame, PushAnswerFrame(frame.header.request_id, answer, &frames_), lsn,
@@ -252,9 +252,10 @@ absl::Status Shard::CheckPush(const PushView& push, CheckedPush* checked) {
   return absl::OkStatus();
 }
 
-// Log, then apply: the record is in the bounded buffer before the first row changes.
+// Log, then apply: the record is in the bounded buffer before the first row changes, and on its way
+// to the disk meanwhile.
 Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
-                     uint64_t now_ms) {
+                     uint64_t now_ms, Effects* effects) {
   RaiseMark(push.header().mark, now_ms);
   PerSection<float> rates;
   for (const TableRows* table : checked.tables) {
@@ -269,6 +270,8 @@ Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const Che
   record.body_checksum = frame.header.body_checksum;
   record.owner = frame.owner;
   const Lsn lsn = log_.Append(std::move(record));
+  if (checked.durability == Durability::kFsync) log_.RequestSync(lsn);
+  PumpLog(effects);
 
   if (budgeted()) residency_.BeforePush(RowsOf(push, checked.tables));
   for (uint32_t i = 0; i < push.section_count(); ++i) {
@@ -431,12 +434,22 @@ void Shard::Pump(Effects* effects) {
   }
   WatchForLull(effects);
   PumpCheckpoint(effects);
-  if (!log_failed_ && !effects->log_job.has_value()) effects->log_job = log_.NextJob();
+  PumpLog(effects);
   if ((flush_step_due_ || evict_step_due_) && !step_asked_) {
     effects->flush_step = step_asked_ = true;
   }
   effects->stopped |= stopping_ && waiting_.size() == 0 && log_.idle() && !flusher_.running() &&
                       !FlushDue() && checkpointer_.idle();
+}
+
+void Shard::PumpLog(Effects* effects) {
+  if (log_failed_ || effects->log_job.has_value()) return;
+  std::optional<LogJob> job = log_.NextJob();
+  if (job.has_value() && effects->begin_log) {
+    effects->begin_log(*job);
+  } else {
+    effects->log_job = job;
+  }
 }
 
 std::vector<Counter> Shard::Counters() const {

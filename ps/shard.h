@@ -214,7 +214,7 @@ class Shard {
   absl::Status CheckPushHeader(const PushHeader& header) const;
   absl::Status CheckPush(const PushView& push, CheckedPush* checked);
   Lsn ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
-                uint64_t now_ms);
+                uint64_t now_ms, Effects* effects);
   // Takes a mark that somebody knows as announced here too, with a record. Errors: kMalformed.
   absl::Status CheckMark(Mark mark) const;
   void RaiseMark(Mark mark, uint64_t now_ms);
@@ -240,6 +240,8 @@ class Shard {
   void PumpCheckpoint(Effects* effects);
   ImageFlush FlushForImage() const;
   void Carry(Flusher::Next next, Effects* effects);
+  // Begins the next log job where none is under way.
+  void PumpLog(Effects* effects);
   // Ends every event: log jobs that are due, a flush that is due, the end of a stop.
   void Pump(Effects* effects);
 

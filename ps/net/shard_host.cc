@@ -108,6 +108,9 @@ void ShardHost::Handle(EventKind kind, Event event) {
   const bool was_congested = congested();
   const auto began = std::chrono::steady_clock::now();
   Effects effects;
+  effects.begin_log = [this](const LogJob& job) {
+    if (!finished_) RunLog(job);
+  };
   effects.answers = std::move(spare_answers_);
   effects.answers.clear();
   event(&effects);
@@ -134,8 +137,6 @@ void ShardHost::Forget(SessionId session) {
 }
 
 void ShardHost::Perform(Effects* effects) {
-  // The disk's work first: it goes on while answers are written.
-  if (!finished_ && effects->log_job.has_value()) RunLog(*effects->log_job);
   for (Answer& answer : effects->answers) {
     const auto found = sessions_.find(answer.session);
     if (found == sessions_.end()) {

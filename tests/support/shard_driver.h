@@ -115,6 +115,7 @@ class ShardDriver {
   const TableSet& tables() const { return shard_->tables(); }
   MemoryLogFiles& files() { return *static_cast<MemoryLogFiles*>(storage_.files.get()); }
   DiskTier& disk() { return *storage_.disk; }
+  PushLog& log() { return *storage_.log; }
   uint64_t CounterValue(std::string_view name) const;
   // Every entry of the disk tier.
   std::map<std::string, std::string> DiskContents() const;

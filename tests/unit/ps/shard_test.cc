@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "common/refusal.h"
+#include "common/text.h"
+#include "ps/shard_storage.h"
 #include "storage/initializer.h"
 #include "storage/row_codec.h"
 #include "tests/support/shard_driver.h"
@@ -220,6 +222,36 @@ TEST_F(ShardTest, AnswersAPushOnlyWhenItsRecordIsWritten) {
   EXPECT_NE(driver_.Pull(spec_, {Key(1)}), InitialOf(spec_, Key(1)));  // applied all the same
   driver_.RunJobs();
   EXPECT_TRUE(driver_.Late(push_id).answered);
+}
+
+TEST_F(ShardTest, BeginsToWriteAPushBeforeItsRowsChange) {
+  for (const Durability durability : {Durability::kMemory, Durability::kLog, Durability::kFsync}) {
+    TableSpec spec = Spec(StrCat("of-", static_cast<int>(durability)));
+    spec.durability = durability;
+    driver_.Create(spec);
+    driver_.set_run_log_jobs(false);
+    const uint64_t pushed = driver_.CounterValue("rows_pushed");
+    TestPush push;
+    push.sequence = push.unretried_below = Sequence(100 + static_cast<uint64_t>(durability));
+    push.sections = {SectionOf(spec, {Key(1)}, std::vector<float>(4, 1))};
+    std::vector<LogJob> begun;
+    Effects effects;
+    effects.begin_log = [&](const LogJob& job) {
+      begun.push_back(job);
+      EXPECT_EQ(driver_.CounterValue("rows_pushed"), pushed);
+    };
+    const ReceivedFrame frame = Request(Op::kPush, 1000, PushBody(push));
+    driver_.shard().OnRequest(SessionId(1), frame, 1, &effects);
+    ASSERT_EQ(begun.size(), 1u);
+    EXPECT_EQ(begun[0].records.size(), 1u);
+    EXPECT_EQ(begun[0].sync, durability == Durability::kFsync);
+    EXPECT_FALSE(effects.log_job.has_value());
+    EXPECT_EQ(driver_.CounterValue("rows_pushed"), pushed + 1);
+    EXPECT_EQ(effects.answers.size(), durability == Durability::kMemory ? 1u : 0u);
+    Effects after;
+    driver_.shard().OnLogDone(RunLogJob(begun[0], &driver_.log()), &after);
+    driver_.set_run_log_jobs(true);
+  }
 }
 
 TEST_F(ShardTest, APushOfDurabilityMemoryIsAnsweredAtOnce) {
