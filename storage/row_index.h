@@ -11,9 +11,8 @@
 //
 // Threading: one shard, one thread.
 // Cost: about 9 bytes a row; a part gives half of its buckets up when few are left of its entries.
-// A
-//   batch touches the bucket and the row of each key once, both prefetched. Splitting a part takes
-//   under a millisecond.
+//   A batch touches the bucket and the row of each key once, both prefetched. Splitting a part
+//   takes under a millisecond.
 #pragma once
 
 #include <cstddef>

@@ -7,8 +7,8 @@
 // Row pointers stay valid until the row is erased, or Compact moves it: slabs never move.
 //
 // Threading: one shard, one thread.
-// Cost: two passes over the keys with software prefetch; no insertion moves more than one part of
-//   the index (a few ten thousand entries).
+// Cost: one pass over the keys, buckets and rows asked for a few keys ahead; no insertion moves
+//   more than one part of the index (a few ten thousand entries).
 #pragma once
 
 #include <cstddef>
