@@ -63,8 +63,8 @@ class FrameReader {
   //
   // Whether a whole frame was there.
   absl::StatusOr<bool> Take(ReceivedFrame* frame);
-  // Where to read more. REQUIRES: Take found no frame.
-  asio::mutable_buffer Room();
+  // Where to read more from `socket`. REQUIRES: Take found no frame; it is always the same socket.
+  asio::mutable_buffer Room(StreamSocket& socket);
   absl::Status Received(const boost::system::error_code& error, size_t bytes);
 
   void set_frame_bytes_max(size_t bytes) { frame_bytes_max_ = bytes; }
@@ -73,6 +73,7 @@ class FrameReader {
   // Room for a frame of `frame_bytes` (0: unknown yet) at `begin_`, moving what is there if need
   // be.
   void MakeRoom(size_t frame_bytes);
+  void SetLowWater(StreamSocket& socket);
   void Renew(size_t bytes);
   struct Buffer {
     std::shared_ptr<uint64_t[]> words;  // for alignment
@@ -89,6 +90,7 @@ class FrameReader {
   // memory instead of one of these costs a page fault for every 4 KB.
   std::vector<Buffer> spares_;
   size_t capacity_ = 0;
+  size_t low_water_ = 1;   // bytes for which the socket wakes its reader
   size_t wanted_ = 0;      // bytes of the frame that lies here in part; 0: unknown
   size_t last_bytes_ = 0;  // of the frame before
   size_t begin_ = 0;       // of the bytes read but not yet taken

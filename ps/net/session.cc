@@ -69,7 +69,7 @@ asio::awaitable<void> Session::Read() {
       continue;
     }
     if (!all_handled) continue;
-    auto [error, bytes] = co_await socket_.async_read_some(reader_.Room(), kAwaitTuple);
+    auto [error, bytes] = co_await socket_.async_read_some(reader_.Room(socket_), kAwaitTuple);
     if (!reading()) break;
     const absl::Status received = reader_.Received(error, bytes);
     if (!received.ok()) Refuse(received);

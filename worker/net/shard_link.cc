@@ -168,7 +168,7 @@ asio::awaitable<absl::Status> ShardLink::ReadAnswers() {
   while (true) {
     absl::Status taken = TakeFrames();
     if (!taken.ok()) co_return taken;
-    auto [error, bytes] = co_await socket_->async_read_some(reader_.Room(), kAwaitTuple);
+    auto [error, bytes] = co_await socket_->async_read_some(reader_.Room(*socket_), kAwaitTuple);
     absl::Status received = reader_.Received(error, bytes);
     if (!received.ok()) co_return received;
   }

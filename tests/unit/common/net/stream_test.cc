@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <deque>
 #include <filesystem>
@@ -67,6 +68,21 @@ class StreamTest : public testing::Test {
     return *std::move(result);
   }
 
+  void ConnectTcp() {
+    asio::ip::tcp::acceptor acceptor(io_, {asio::ip::make_address("127.0.0.1"), 0});
+    asio::ip::tcp::socket a(io_);
+    a.connect(acceptor.local_endpoint());
+    far_ = acceptor.accept();
+    near_ = std::move(a);
+  }
+
+  // Bytes for which the system wakes the reader.
+  int LowWater() {
+    asio::socket_base::receive_low_watermark low_water;
+    near_.get_option(low_water);
+    return low_water.value();
+  }
+
   absl::StatusOr<ReceivedFrame> Next(FrameReader& reader) { return Await(reader.Next(near_)); }
 
   // Writes in the background; the bytes must outlive the reads.
@@ -88,6 +104,31 @@ class StreamTest : public testing::Test {
   StreamSocket near_;
   StreamSocket far_;
 };
+
+// Its reader sleeps until much has come; of the last bytes it must hear though they are few.
+TEST_F(StreamTest, TheEndOfALargeFrameIsReadHoweverLateAndFew) {
+  ConnectTcp();
+  constexpr size_t kBodyBytes = 1 << 20;
+  for (const size_t end_bytes : {size_t{1}, size_t{1000}, size_t{140000}, size_t{300000}}) {
+    FrameReader reader(kBodyBytes * 2);
+    const Bytes frame = MakeBytes(7, kBodyBytes);
+    const std::span<const std::byte> all(frame);
+    int low_water = 0;
+    asio::co_spawn(io_, WriteAll(far_, all.first(all.size() - end_bytes)),
+                   [](std::exception_ptr, const absl::Status&) {});
+    asio::steady_timer later(io_, std::chrono::milliseconds(50));
+    later.async_wait([&](boost::system::error_code) {
+      low_water = LowWater();
+      asio::co_spawn(io_, WriteAll(far_, all.last(end_bytes)),
+                     [](std::exception_ptr, const absl::Status&) {});
+    });
+    const auto read = Next(reader);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_TRUE(HoldsFrame(*read, 7, kBodyBytes)) << end_bytes;
+    EXPECT_LE(low_water, static_cast<int>(end_bytes));
+    EXPECT_EQ(low_water > 1, end_bytes >= 128 << 10) << end_bytes;
+  }
+}
 
 TEST_F(StreamTest, CutsAStreamIntoFramesWhereverItsPiecesEnd) {
   Bytes stream;
