@@ -21,6 +21,7 @@
 #include "storage/checkpoint_files.h"
 #include "storage/disk_tier.h"
 #include "storage/entry_buffer.h"
+#include "storage/huge_pages.h"
 #include "storage/push_log.h"
 
 namespace rowhouse {
@@ -104,10 +105,11 @@ struct Effects {
   std::optional<FileJob> file_job;
   std::vector<ReadJob> read_jobs;
   std::optional<CheckpointJob> checkpoint_job;
-  bool flush_step = false;  // call OnFlushStep after the events that wait already
-  bool retry = false;       // call OnRetry after retry_ms
-  bool lull = false;        // call OnLull after flush_lull_ms
-  bool stopped = false;     // everything is on disk; the shard may go
+  std::vector<Mapping> memory_ahead;  // have its pages found (FindPages); nobody waits for it
+  bool flush_step = false;            // call OnFlushStep after the events that wait already
+  bool retry = false;                 // call OnRetry after retry_ms
+  bool lull = false;                  // call OnLull after flush_lull_ms
+  bool stopped = false;               // everything is on disk; the shard may go
 };
 
 }  // namespace rowhouse

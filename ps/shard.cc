@@ -276,6 +276,8 @@ Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const Che
   if (budgeted()) residency_.BeforePush(RowsOf(push, checked.tables));
   for (uint32_t i = 0; i < push.section_count(); ++i) {
     ApplySection(*checked.tables[i], push.section(i), rates[i], lsn, kernel_);
+    Mapping ahead = checked.tables[i]->MapAhead();
+    if (ahead.memory != nullptr) effects->memory_ahead.push_back(std::move(ahead));
   }
   clients_.AddPush(DescribePush(push.header(), lsn, now_ms));
   ++pushes_;

@@ -30,4 +30,8 @@ MappedBytes MapHuge(size_t bytes) {
   return MappedBytes(memory, Unmap{bytes});
 }
 
+void FindPages(const Mapping& mapping) {
+  madvise(mapping.memory.get(), mapping.bytes, MADV_POPULATE_WRITE);
+}
+
 }  // namespace rowhouse

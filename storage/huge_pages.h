@@ -26,4 +26,15 @@ using MappedBytes = std::unique_ptr<std::byte[], Unmap>;
 // On huge pages where the system allows.
 MappedBytes MapHuge(size_t bytes);
 
+// Memory that the system need not have found yet: it does when a page is first written, which takes
+// 0.1 ms for a huge one, and was seen to take 9 ms where a hypervisor had to find it too.
+struct Mapping {
+  std::shared_ptr<std::byte[]> memory;
+  size_t bytes = 0;
+};
+
+// Has the system find all of it now; what it holds does not change. Any thread, also while others
+// use the memory. Where the system knows no such call (before Linux 5.14) nothing happens.
+void FindPages(const Mapping& mapping);
+
 }  // namespace rowhouse

@@ -15,11 +15,13 @@ namespace rowhouse {
 namespace {
 
 constexpr uint32_t kEntriesPerBucket = 12;
-constexpr uint32_t kBucketsMax = 2048;
+constexpr uint32_t kBucketsMax = 512;
 constexpr size_t kDirectoryEntriesPerPartMax = 16;  // 2 to 4 where fingerprints are even
 // Three pieces are under way at a time: the buckets of one, the rows of the next, and the one whose
-// rows are used. Of dim 64, the rows of two take 17 KB of a first-level cache of 32 or 48.
-constexpr size_t kPieceKeys = 16;
+// rows are used. They are asked into the second-level cache: of the first, a core waits for 10 to
+// 16 lines at a time, which bounds it where memory is far (250 ns a line on a Xeon: rows of dim 64
+// updated in 150 ns each, and in 120 so).
+constexpr size_t kPieceKeys = 32;
 constexpr size_t kPrefetchBytesMax = 1024;  // of a row; beyond it the hardware has seen the pattern
 constexpr uint32_t kNoEntry = kEntriesPerBucket;
 constexpr uint8_t kPassedMax = 255;
@@ -67,8 +69,11 @@ struct RowIndex::Place {
 };
 
 struct RowIndex::Part {
-  explicit Part(uint32_t bucket_count, uint32_t bits)
-      : buckets(std::make_unique<Bucket[]>(bucket_count)), mask(bucket_count - 1), bits(bits) {}
+  Part(IndexMemory* memory, uint32_t bucket_count, uint32_t bits)
+      : buckets(reinterpret_cast<Bucket*>(memory->Allocate(bucket_count * sizeof(Bucket))),
+                FreeBuckets{memory, bucket_count * sizeof(Bucket)}),
+        mask(bucket_count - 1),
+        bits(bits) {}
 
   uint32_t bucket_count() const { return mask + 1; }
   // Filled to 13/16, a bucket overflows into its neighbour now and then; chains stay short.
@@ -97,7 +102,15 @@ struct RowIndex::Part {
     --count;
   }
 
-  std::unique_ptr<Bucket[]> buckets;
+  struct FreeBuckets {
+    IndexMemory* memory;
+    size_t bytes;
+    void operator()(Bucket* buckets) const {
+      memory->Free(reinterpret_cast<std::byte*>(buckets), bytes);
+    }
+  };
+
+  std::unique_ptr<Bucket[], FreeBuckets> buckets;
   uint32_t mask;
   uint32_t bits;  // of the fingerprint that all entries have in common
   uint32_t count = 0;
@@ -105,9 +118,9 @@ struct RowIndex::Part {
 
 RowIndex::RowIndex(TableId table, RowSlabs* slabs) : table_(table), slabs_(slabs) {
   static_assert(sizeof(Bucket) == 64);
-  parts_.push_back(std::make_unique<Part>(1, 0));
+  static_assert(kBucketsMax * sizeof(Bucket) == IndexMemory::kBlockBytes);
+  parts_.push_back(std::make_unique<Part>(&memory_, 1, 0));
   directory_.push_back(parts_.front().get());
-  bucket_count_ = 1;
 }
 
 RowIndex::~RowIndex() = default;
@@ -127,7 +140,7 @@ ROWHOUSE_PREFETCHES void RowIndex::PrefetchBuckets(std::span<const Key> keys,
   for (size_t i = 0; i < keys.size(); ++i) {
     candidates[i].fingerprint = Fingerprint(table_, keys[i]);
     const Part& part = PartOf(candidates[i].fingerprint);
-    __builtin_prefetch(&part.buckets[HomeOf(candidates[i].fingerprint) & part.mask]);
+    __builtin_prefetch(&part.buckets[HomeOf(candidates[i].fingerprint) & part.mask], 0, 2);
   }
 }
 
@@ -148,7 +161,7 @@ ROWHOUSE_PREFETCHES void RowIndex::PrefetchRows(std::span<Candidate> candidates,
     // row was asked for, waits for the others were a sixth of the walk's samples.
     for (; matches != 0; matches &= matches - 1) {
       std::byte* const row = slabs_->Row(bucket->numbers[std::countr_zero(matches)]);
-      for (size_t at = 0; at < row_bytes; at += 64) __builtin_prefetch(row + at);
+      for (size_t at = 0; at < row_bytes; at += 64) __builtin_prefetch(row + at, 0, 2);
       if (candidate.row == nullptr) candidate.row = row;
     }
   }
@@ -313,9 +326,8 @@ void RowIndex::ShrinkIfSparse(Part& part) {
 }
 
 void RowIndex::Rebuild(Part& part, uint32_t bucket_count) {
-  Part rebuilt(bucket_count, part.bits);
+  Part rebuilt(&memory_, bucket_count, part.bits);
   ForEach(part, [&](uint64_t fingerprint, uint32_t number) { rebuilt.Add(fingerprint, number); });
-  bucket_count_ = bucket_count_ + bucket_count - part.bucket_count();
   part = std::move(rebuilt);
 }
 
@@ -325,21 +337,20 @@ void RowIndex::Split(uint64_t fingerprint) {
   if (directory_.size() == size_t{1} << bit) {
     directory_.insert(directory_.end(), directory_.begin(), directory_.end());
   }
-  Part low(old.bucket_count(), bit + 1);
-  auto high = std::make_unique<Part>(old.bucket_count(), bit + 1);
+  Part low(&memory_, old.bucket_count(), bit + 1);
+  auto high = std::make_unique<Part>(&memory_, old.bucket_count(), bit + 1);
   ForEach(old,
           [&](uint64_t f, uint32_t number) { ((f >> bit & 1) == 0 ? low : *high).Add(f, number); });
   const size_t step = size_t{1} << (bit + 1);
   const size_t first_high = (fingerprint & (step / 2 - 1)) | step / 2;
   for (size_t i = first_high; i < directory_.size(); i += step) directory_[i] = high.get();
   old = std::move(low);
-  bucket_count_ += high->bucket_count();
   parts_.push_back(std::move(high));
 }
 
 uint64_t RowIndex::resident_bytes() const {
   return directory_.capacity() * sizeof(Part*) + parts_.size() * sizeof(Part) +
-         bucket_count_ * sizeof(Bucket);
+         memory_.resident_bytes();
 }
 
 }  // namespace rowhouse

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "storage/huge_pages.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr size_t kSlabBytesMin = size_t{4} << 20;
 constexpr size_t kPageBytes = 4096;
+constexpr size_t kSlabsBeforeAhead = 8;  // so that what is mapped ahead is an eighth at most
 
 size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -31,10 +33,6 @@ RowSlabs::RowSlabs(size_t stride_bytes, size_t lead_bytes)
       slab_shift_(SlabShift(stride_bytes)),
       row_mask_((1u << slab_shift_) - 1),
       slab_bytes_(RoundUp(stride_bytes << slab_shift_, kPageBytes)) {}
-
-RowSlabs::~RowSlabs() {
-  for (const Slab& slab : slabs_) munmap(slab.memory, slab_bytes_);
-}
 
 uint32_t RowSlabs::Allocate() {
   if (free_count_ > 0) {
@@ -97,9 +95,10 @@ uint32_t RowSlabs::MoveLast() {
 }
 
 void RowSlabs::Trim() {
+  ahead_ = {};
   while (!slabs_.empty() && row_number_end_ <= (slabs_.size() - 1) << slab_shift_) {
-    munmap(slabs_.back().memory, slab_bytes_);
     slabs_.pop_back();
+    memory_.pop_back();
   }
   if (slabs_.empty()) return;
   const size_t begin = resident_bytes() - (slabs_.size() - 1) * slab_bytes_;
@@ -108,12 +107,29 @@ void RowSlabs::Trim() {
   }
 }
 
-void RowSlabs::AddSlab() {
-  if (slabs_.size() == slabs_.capacity()) slabs_.reserve(2 * slabs_.size() + 1);
+// `advice` only: where it is refused, small pages do.
+Mapping RowSlabs::MapSlab(int advice) const {
   std::byte* const slab = MapAligned(slab_bytes_);
-  // Advice only: where it is refused, small pages do.
-  madvise(slab, slab_bytes_, slabs_.empty() ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
-  slabs_.push_back({slab, kNone, 0});
+  madvise(slab, slab_bytes_, advice);
+  return {std::shared_ptr<std::byte[]>(slab, Unmap{slab_bytes_}), slab_bytes_};
+}
+
+Mapping RowSlabs::MapNextSlab() {
+  ahead_from_ = kNone;
+  ahead_ = MapSlab(MADV_HUGEPAGE);
+  return ahead_;
+}
+
+void RowSlabs::AddSlab() {
+  if (ahead_.memory == nullptr) {
+    ahead_ = MapSlab(slabs_.empty() ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+  }
+  if (slabs_.size() == slabs_.capacity()) slabs_.reserve(2 * slabs_.size() + 1);
+  memory_.reserve(slabs_.capacity());
+  slabs_.push_back({ahead_.memory.get(), kNone, 0});
+  memory_.push_back(std::exchange(ahead_, {}).memory);
+  if (slabs_.size() < kSlabsBeforeAhead) return;
+  ahead_from_ = static_cast<uint32_t>((slabs_.size() << slab_shift_) - (row_mask_ + 1) / 2);
 }
 
 uint64_t RowSlabs::BytesOf(uint32_t rows) const {

@@ -69,6 +69,11 @@ void TableRows::SetInitialValues(Key key, std::byte* row) const {
               static_cast<float>(spec_.adagrad.initial_accumulator_value));
 }
 
+Mapping TableRows::MapAhead() {
+  Mapping mapping = slabs_->MapAhead();
+  return mapping.memory != nullptr ? mapping : index_->MapAhead();
+}
+
 uint64_t TableRows::used_bytes() const {
   return row_count() * layout_.stride_bytes() + index_->resident_bytes();
 }
@@ -107,7 +112,7 @@ uint64_t TableRows::Compact(uint64_t bytes_wanted, uint64_t rows_max, bool move_
       index_->Renumber(last.key, slabs_->MoveLast());
     }
   }
-  if (looked > 0) slabs_->Trim();
+  slabs_->Trim();
   return looked;
 }
 

@@ -8,7 +8,7 @@
 //
 // Threading: one shard, one thread.
 // Cost: one pass over the keys, buckets and rows asked for a few keys ahead; no insertion moves
-//   more than one part of the index (a few ten thousand entries).
+//   more than one part of the index (a few thousand entries).
 #pragma once
 
 #include <cstddef>
@@ -20,6 +20,7 @@
 #include "absl/functional/function_ref.h"
 #include "common/table_spec.h"
 #include "common/types.h"
+#include "storage/huge_pages.h"
 #include "storage/row_layout.h"
 
 namespace rowhouse {
@@ -58,6 +59,10 @@ class TableRows {
   // order, at hand in the cache.
   using UseRows = absl::FunctionRef<void(size_t first, std::span<std::byte*> rows)>;
   void FindOrCreateInPieces(std::span<const Key> keys, UseRows use);
+
+  // Memory that the table will soon grow into, where it is time for another thread to find its
+  // pages; otherwise nothing. It counts in held_bytes; Compact gives that of rows back.
+  Mapping MapAhead();
 
   // A new row for a key that is absent: lsn 0, no flags, weights and state not set.
   std::byte* Insert(Key key);

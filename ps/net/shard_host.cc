@@ -155,6 +155,9 @@ void ShardHost::Perform(Effects* effects) {
   if (effects->file_job.has_value()) RunFile(*effects->file_job);
   for (ReadJob& job : effects->read_jobs) RunRead(std::move(job));
   if (effects->checkpoint_job.has_value()) RunCheckpoint(*effects->checkpoint_job);
+  for (Mapping& mapping : effects->memory_ahead) {
+    asio::post(context_->memory_pool, [mapping = std::move(mapping)] { FindPages(mapping); });
+  }
   if (effects->flush_step) {
     asio::post(loop_, [this] {
       Handle(EventKind::kFlushStep, [this](Effects* e) { shard_->OnFlushStep(e); });

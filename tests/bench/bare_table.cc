@@ -82,7 +82,7 @@ UpdateRow WidestUpdate() {
 }
 
 ROWHOUSE_PREFETCHES void PrefetchBytes(const void* at, size_t bytes) {
-  for (size_t b = 0; b < bytes; b += 64) __builtin_prefetch(static_cast<const char*>(at) + b);
+  for (size_t b = 0; b < bytes; b += 64) __builtin_prefetch(static_cast<const char*>(at) + b, 0, 2);
 }
 
 }  // namespace
@@ -126,7 +126,7 @@ void BareTable::ForEach(std::span<const Key> keys, size_t row_bytes, const Use& 
   };
   for (size_t step = 0; step < chunks + 2; ++step) {
     if (step < chunks) {
-      for (const Key key : keys_of(step)) __builtin_prefetch(&entries_[HomeOf(key)]);
+      for (const Key key : keys_of(step)) __builtin_prefetch(&entries_[HomeOf(key)], 0, 2);
     }
     if (step >= 1 && step <= chunks) {
       auto row = rows[(step - 1) % 2].begin();

@@ -107,6 +107,7 @@ void ShardDriver::Perform(Effects effects) {
   if (effects.file_job.has_value()) file_job_ = effects.file_job;
   for (ReadJob& job : effects.read_jobs) read_jobs_.push_back(std::move(job));
   if (effects.checkpoint_job.has_value()) checkpoint_job_ = effects.checkpoint_job;
+  for (const Mapping& mapping : effects.memory_ahead) memory_ahead_bytes_ += mapping.bytes;
   flush_step_ |= effects.flush_step;
   retry_ |= effects.retry;
   lull_ |= effects.lull;

@@ -116,6 +116,8 @@ class ShardDriver {
   MemoryLogFiles& files() { return *static_cast<MemoryLogFiles*>(storage_.files.get()); }
   DiskTier& disk() { return *storage_.disk; }
   PushLog& log() { return *storage_.log; }
+  // Memory whose pages were to be found, so far.
+  uint64_t memory_ahead_bytes() const { return memory_ahead_bytes_; }
   uint64_t CounterValue(std::string_view name) const;
   // Every entry of the disk tier.
   std::map<std::string, std::string> DiskContents() const;
@@ -137,6 +139,7 @@ class ShardDriver {
   absl::Status read_failure_;
   absl::Status file_failure_;
   std::optional<CheckpointJob> checkpoint_job_;
+  uint64_t memory_ahead_bytes_ = 0;
   bool flush_step_ = false;
   bool retry_ = false;
   bool lull_ = false;

@@ -90,6 +90,28 @@ TEST_F(ShardTest, APushIsSeenByTheNextPull) {
   EXPECT_EQ(driver_.Pull(spec_, {Key(1)})[0], expected);
 }
 
+TEST_F(ShardTest, AGrowingTableAsksForItsNextMemoryOnceASlab) {
+  spec_ = Spec("wide", 1024);
+  driver_.Create(spec_);
+  constexpr uint64_t kRowsOfAPush = 64;
+  const TableRows& table = *driver_.tables().all().back();
+  std::vector<uint64_t> asked;  // rows at which memory was asked for
+  uint64_t bytes = 0;
+  for (uint64_t sequence = 1; table.resident_bytes() < uint64_t{64} << 20; ++sequence) {
+    std::vector<Key> keys;
+    for (uint64_t i = 0; i < kRowsOfAPush; ++i) keys.push_back(Key(sequence << 32 | i));
+    ASSERT_TRUE(Push(PushOf(sequence, std::move(keys))).status.ok());
+    if (driver_.memory_ahead_bytes() == bytes) continue;
+    asked.push_back(table.row_count());
+    bytes = driver_.memory_ahead_bytes();
+  }
+  ASSERT_GE(asked.size(), 2u);
+  const uint64_t rows_of_a_slab = bytes / asked.size() / table.layout().stride_bytes();
+  EXPECT_GE(asked.front(), 7 * rows_of_a_slab);
+  EXPECT_NEAR(static_cast<double>(asked[1] - asked[0]), static_cast<double>(rows_of_a_slab),
+              kRowsOfAPush);
+}
+
 TEST_F(ShardTest, ARetriedPushIsAnsweredWithItsLsnAndNotAppliedAgain) {
   const Reply first = Push(PushOf(1, {Key(1)}));
   const auto rows = driver_.Pull(spec_, {Key(1)});

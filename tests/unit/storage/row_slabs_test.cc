@@ -153,6 +153,36 @@ TEST(RowSlabs, TrimmedMemoryGoesBackToTheSystem) {
   EXPECT_EQ(slabs.resident_bytes(), uint64_t{kRows} * kStride);
 }
 
+TEST(RowSlabs, TheNextSlabIsMappedAheadOnceWhereTheLastIsHalfFull) {
+  RowSlabs slabs(kStride);
+  constexpr uint32_t kHalfOfEighth = 8 * kSlabRows - kSlabRows / 2;
+  for (uint32_t i = 0; i < kHalfOfEighth; ++i) {
+    slabs.Allocate();
+    if (i + 1 == kHalfOfEighth) break;
+    ASSERT_EQ(slabs.MapAhead().memory, nullptr) << i;
+  }
+  const uint64_t before = slabs.held_bytes();
+  const Mapping ahead = slabs.MapAhead();
+  ASSERT_NE(ahead.memory, nullptr);
+  EXPECT_EQ(ahead.bytes, kSlabRows * kStride);
+  EXPECT_EQ(slabs.held_bytes(), before + ahead.bytes);
+  EXPECT_EQ(slabs.MapAhead().memory, nullptr);
+  while (slabs.row_number_end() < 8 * kSlabRows) slabs.Allocate();
+  EXPECT_EQ(slabs.Row(slabs.Allocate()), ahead.memory.get());
+  EXPECT_EQ(slabs.held_bytes(), slabs.BytesOf(slabs.row_number_end()));
+}
+
+TEST(RowSlabs, TrimGivesBackWhatWasMappedAhead) {
+  RowSlabs slabs(kStride);
+  Fill(&slabs, 8 * kSlabRows);
+  std::weak_ptr<std::byte[]> ahead = slabs.MapAhead().memory;
+  EXPECT_FALSE(ahead.expired());
+  slabs.Trim();
+  EXPECT_TRUE(ahead.expired());
+  EXPECT_EQ(slabs.held_bytes(), uint64_t{8} * kSlabRows * kStride);
+  EXPECT_EQ(slabs.Allocate(), 8 * kSlabRows);
+}
+
 TEST(RowSlabs, BytesOfRowsAreThoseOfSlabsThatHoldThem) {
   RowSlabs slabs(kStride);
   EXPECT_EQ(slabs.BytesOf(0), 0u);
