@@ -30,6 +30,8 @@ Settings MakeSettings(HeadlineOptions* options) {
   settings.Number("seconds", &options->seconds, {0.01, 3600}, "s", "Length of a round of pulls");
   settings.Number("burst_seconds", &options->burst_seconds, {0.01, 3600}, "s",
                   "Length of a round of pushes");
+  settings.Number("warm_seconds", &options->warm_seconds, {0.001, 3600}, "s",
+                  "How long each contender works before its round, not measured");
   settings.Number("idle_seconds", &options->idle_seconds, {0.01, 3600}, "s",
                   "How long the idle server is watched");
   settings.Number("sustained_seconds", &options->sustained_seconds, {0.01, 3600}, "s",

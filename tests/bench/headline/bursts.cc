@@ -67,26 +67,32 @@ class Bursts {
     return static_cast<double>(result.requests) * plan_.batch_rows() / result.seconds;
   }
 
-  // `run` gives a LoadResult. The server has come to rest before it, whoever is measured.
-  template <typename Run>
-  void Add(std::string name, Run run) {
+  // `run(seconds)` gives a LoadResult; `warm(seconds)` touches what it will touch. The server has
+  // come to rest before, whoever is measured.
+  template <typename Run, typename Warm>
+  void Add(std::string name, double seconds, Run run, Warm warm) {
     contest_.Add({std::move(name), [this] { return server_->Drain(); },
-                  [this, run]() -> absl::StatusOr<double> {
-                    ASSIGN_OR_RETURN(const LoadResult result, run());
+                  [this, warm] { return warm(options_.warm_seconds).status(); },
+                  [this, seconds, run]() -> absl::StatusOr<double> {
+                    ASSIGN_OR_RETURN(const LoadResult result, run(seconds));
                     return RowsPerSecond(result);
                   }});
+  }
+  template <typename Run>
+  void Add(std::string name, Run run) {
+    Add(std::move(name), options_.seconds, run, run);
   }
 
   void AddSticks() {
     const auto asio = [this](PlainSizes sizes) {
-      return [this, sizes] {
-        return PlainLoad(sticks_.asio_port(), sizes, options_.in_flight, options_.seconds);
+      return [this, sizes](double seconds) {
+        return PlainLoad(sticks_.asio_port(), sizes, options_.in_flight, seconds);
       };
     };
     const auto raw = [this](const RawEndpoint& at, uint64_t work, PlainSizes sizes,
                             FillRequest fill) {
-      return [this, at, work, sizes, fill] {
-        return RawLoad(at, work, 1, {sizes, options_.in_flight, options_.seconds, fill});
+      return [this, at, work, sizes, fill](double seconds) {
+        return RawLoad(at, work, 1, {sizes, options_.in_flight, seconds, fill});
       };
     };
     const RawEndpoint& tcp = sticks_.tcp();
@@ -100,19 +106,26 @@ class Bursts {
     Add("bare_push", raw(tcp, kBarePushWork, BarePushSizes(plan_), BarePushes(&plan_)));
   }
 
+  // Pushes are made warm by pulls, which leave nothing for the log to write.
   void AddRowhouse() {
-    Add("pull", [this] { return memory_->Pulls(options_.in_flight, options_.seconds); });
-    Add("pull_unix", [this] {
-      return memory_->PullsOf(unix_client_.get(), options_.in_flight, options_.seconds);
-    });
-    Add("push_memory",
-        [this] { return memory_->Pushes(options_.in_flight, options_.burst_seconds); });
-    Add("push_log", [this] { return log_->Pushes(options_.in_flight, options_.burst_seconds); });
+    const auto pulls = [this](RowhouseLoad* load, Client* client) {
+      return [this, load, client](double seconds) {
+        return load->PullsOf(client, options_.in_flight, seconds);
+      };
+    };
+    const auto pushes = [this](RowhouseLoad* load) {
+      return [this, load](double seconds) { return load->Pushes(options_.in_flight, seconds); };
+    };
+    Add("pull", pulls(memory_.get(), client_.get()));
+    Add("pull_unix", pulls(memory_.get(), unix_client_.get()));
+    Add("push_memory", options_.burst_seconds, pushes(memory_.get()),
+        pulls(memory_.get(), client_.get()));
+    Add("push_log", options_.burst_seconds, pushes(log_.get()), pulls(log_.get(), client_.get()));
   }
 
   // The rows with their accumulators, as the server stores them.
   void AddRocks() {
-    contest_.Add({"rocksdb_write", [this] { return server_->Drain(); },
+    contest_.Add({"rocksdb_write", [this] { return server_->Drain(); }, nullptr,
                   [this]() -> absl::StatusOr<double> {
                     std::vector<float> values(plan_.batch_floats() * 2, 0.5f);
                     RETURN_IF_ERROR(rocks_->Resume());
@@ -133,10 +146,13 @@ class Bursts {
 
   void AddPeers() {
     const auto drain = [this] { return server_->Drain(); };
-    Add("redis_mget", [this] { return redis_->Gets(options_.in_flight, options_.seconds); });
-    Add("redis_mset", [this] { return redis_->Sets(options_.in_flight, options_.seconds); });
-    contest_.Add({"torch_lookup", drain, [this] { return torch_->LookUps(options_.seconds); }});
-    contest_.Add({"torch_step", drain, [this] { return torch_->Steps(options_.seconds); }});
+    const auto warm_torch = [this] { return torch_->LookUps(options_.warm_seconds).status(); };
+    Add("redis_mget", [this](double seconds) { return redis_->Gets(options_.in_flight, seconds); });
+    Add("redis_mset", [this](double seconds) { return redis_->Sets(options_.in_flight, seconds); });
+    contest_.Add(
+        {"torch_lookup", drain, warm_torch, [this] { return torch_->LookUps(options_.seconds); }});
+    contest_.Add(
+        {"torch_step", drain, warm_torch, [this] { return torch_->Steps(options_.seconds); }});
   }
 
   void AppendFigures(Headline* headline) const {

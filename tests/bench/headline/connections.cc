@@ -31,8 +31,9 @@ class Connections {
     RETURN_IF_ERROR(FillTable(clients_.front().get(), table_, plan_));
     RETURN_IF_ERROR(server->Drain());
     Contest contest;
-    contest.Add({"pull_2_connections", nullptr, [this] { return PullOver(2); }});
-    contest.Add({"pull_64_connections", nullptr, [this] { return PullOver(clients_.size()); }});
+    contest.Add({"pull_2_connections", nullptr, nullptr, [this] { return PullOver(2); }});
+    contest.Add(
+        {"pull_64_connections", nullptr, nullptr, [this] { return PullOver(clients_.size()); }});
     RETURN_IF_ERROR(contest.Run(options_.rounds, "clients_64_over_2"));
     headline->figures.push_back(
         {"clients_64_over_2", contest.Ratio("pull_64_connections", "pull_2_connections"), 0.8});

@@ -18,6 +18,7 @@ absl::Status Contest::Run(uint32_t rounds, const std::string& what) {
       std::cerr << "\r" << what << ": round " << round + 1 << " of " << rounds << ", "
                 << contender.name << "                    " << std::flush;
       if (contender.settle) RETURN_IF_ERROR(contender.settle());
+      if (contender.warm) RETURN_IF_ERROR(contender.warm());
       ASSIGN_OR_RETURN(const double rate, contender.round());
       rates_[at].push_back(rate);
     }

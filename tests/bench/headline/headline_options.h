@@ -11,8 +11,9 @@ namespace rowhouse {
 
 struct HeadlineOptions {
   uint32_t rounds = 5;
-  double seconds = 1;        // of a round of pulls
-  double burst_seconds = 2;  // of a round of pushes
+  double seconds = 1;         // of a round of pulls
+  double burst_seconds = 2;   // of a round of pushes
+  double warm_seconds = 0.3;  // of a round, before them, not measured
   double idle_seconds = 5;
   double sustained_seconds = 120;
   double append_seconds = 15;       // of plain appends, before the sustained pushes and after them

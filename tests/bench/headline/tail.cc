@@ -110,10 +110,18 @@ class Tail {
 
  private:
   absl::Status Round(uint64_t seed, SmallRequests* requests) {
-    const auto arrivals = DrawArrivals(capacity_ * kLoadShare, options_.tail_seconds, seed);
+    const auto draw = [&](double seconds) {
+      return DrawArrivals(capacity_ * kLoadShare, seconds, seed);
+    };
+    const auto warm = draw(options_.warm_seconds);
+    const auto arrivals = draw(options_.tail_seconds);
+    const auto run = [&](OpenLoopPeer* peer) -> absl::StatusOr<std::vector<double>> {
+      RETURN_IF_ERROR(RunOpenLoop(warm, peer).status());
+      return RunOpenLoop(arrivals, peer);
+    };
     ASSIGN_OR_RETURN(const auto raw, stick_.Connect());
-    ASSIGN_OR_RETURN(const std::vector<double> raw_ms, RunOpenLoop(arrivals, raw.get()));
-    ASSIGN_OR_RETURN(const std::vector<double> own_ms, RunOpenLoop(arrivals, requests));
+    ASSIGN_OR_RETURN(const std::vector<double> raw_ms, run(raw.get()));
+    ASSIGN_OR_RETURN(const std::vector<double> own_ms, run(requests));
     raw_p50_.push_back(Percentile(raw_ms, 0.5));
     raw_p99_.push_back(Percentile(raw_ms, 0.99));
     own_p50_.push_back(Percentile(own_ms, 0.5));
