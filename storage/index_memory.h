@@ -2,8 +2,9 @@
 // cut from huge pages: a look-up goes to a random bucket first of all, and on small pages most of
 // those miss the TLB too. Anything smaller or larger comes from the heap.
 //
-// The first 8 MiB lie on small pages, so that an index of a few blocks costs no more than those,
-// and a larger one little more than its blocks. A page without blocks goes back to the system.
+// The first 16 MiB lie on small pages, so that a small index costs little more than its blocks;
+// when they do not suffice, the system may join them to huge ones too. A page without blocks goes
+// back to it.
 //
 // Threading: one shard, one thread.
 // Errors: std::bad_alloc where the system has no memory left, as from operator new.
@@ -40,10 +41,10 @@ class IndexMemory {
  private:
   static constexpr size_t kPageBlocks = kHugePageBytes / kBlockBytes;
   static constexpr uint64_t kAllFree = ~uint64_t{0};
-
-  static constexpr size_t kSmallPages = 8;  // mappings of 2 MiB, each
+  static constexpr size_t kSmallPages = 8;
   static constexpr size_t kPagesBeforeAhead = 8;
 
+  // As large as a huge page, and on one unless the index is small.
   struct Page {
     std::shared_ptr<std::byte[]> memory;
     uint64_t free;  // bit i: block i
