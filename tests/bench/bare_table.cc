@@ -1,32 +1,25 @@
 #include "tests/bench/bare_table.h"
 
 #include <immintrin.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <new>
 
+#include "storage/huge_pages.h"
 #include "storage/prefetch.h"
 
 namespace rowhouse {
 namespace {
 
 constexpr size_t kChunkKeys = 16;
-constexpr size_t kHugePageBytes = size_t{2} << 20;
 constexpr float kRate = 0.01f;
 constexpr float kEps = 1e-10f;
 
-void* MapHuge(size_t* bytes) {
-  *bytes = (*bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
-  void* const at =
-      ::mmap(nullptr, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) throw std::bad_alloc();
-  ::madvise(at, *bytes, MADV_HUGEPAGE);
-  return at;
+MappedBytes MapWholeHuge(size_t bytes) {
+  return MapHuge((bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes);
 }
 
 void UpdateScalar(uint32_t begin, uint32_t dim, const float* gradient, float* row) {
@@ -92,21 +85,16 @@ BareTable::BareTable(std::span<const Key> keys, uint32_t dim)
       row_floats_(size_t{dim} * 2),
       entry_count_(std::bit_ceil(keys.size() * 2)),
       shift_(64 - std::countr_zero(entry_count_)),
-      entry_bytes_(entry_count_ * sizeof(Entry)),
-      row_bytes_(keys.size() * row_floats_ * sizeof(float)) {
-  entries_ = static_cast<Entry*>(MapHuge(&entry_bytes_));
-  rows_ = static_cast<float*>(MapHuge(&row_bytes_));
+      entry_memory_(MapWholeHuge(entry_count_ * sizeof(Entry))),
+      row_memory_(MapWholeHuge(keys.size() * row_floats_ * sizeof(float))),
+      entries_(reinterpret_cast<Entry*>(entry_memory_.get())),
+      rows_(reinterpret_cast<float*>(row_memory_.get())) {
   for (size_t i = 0; i < keys.size(); ++i) {
     size_t at = HomeOf(keys[i]);
     while (entries_[at].used != 0) at = (at + 1) & (entry_count_ - 1);
     entries_[at] = {keys[i].value(), static_cast<uint32_t>(i), 1};
     std::fill_n(rows_ + i * row_floats_, dim_, 0.1f);
   }
-}
-
-BareTable::~BareTable() {
-  ::munmap(entries_, entry_bytes_);
-  ::munmap(rows_, row_bytes_);
 }
 
 float* BareTable::RowOf(Key key) const {

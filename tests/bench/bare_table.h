@@ -10,6 +10,7 @@
 #include <span>
 
 #include "common/types.h"
+#include "storage/huge_pages.h"
 
 namespace rowhouse {
 
@@ -17,7 +18,6 @@ class BareTable {
  public:
   // A row for each key, with weights of 0.1. keys: unique.
   BareTable(std::span<const Key> keys, uint32_t dim);
-  ~BareTable();
   BareTable(const BareTable&) = delete;
   BareTable& operator=(const BareTable&) = delete;
 
@@ -44,10 +44,10 @@ class BareTable {
   const size_t row_floats_;
   size_t entry_count_;
   int shift_;
+  MappedBytes entry_memory_;
+  MappedBytes row_memory_;
   Entry* entries_;
   float* rows_;
-  size_t entry_bytes_;
-  size_t row_bytes_;
 };
 
 }  // namespace rowhouse

@@ -28,26 +28,10 @@ Settings MakeSettings(SweepOptions* options) {
                   "Length of a round of one contender");
   settings.Number("minutes", &options->minutes, {0.01, 10000}, "min",
                   "For all of it: points have fewer rounds, but two, where it would take longer");
-  settings.Integer("rows", &options->rows, {1, 1ull << 32}, "rows",
-                   "Rows in each table, rounded down to whole batches");
-  settings.Integer("dim", &options->dim, {1, kDimMax}, "floats",
-                   "Length of a row where it is not varied");
-  settings.Integer("batch_rows", &options->batch_rows, {512, 1 << 20}, "rows",
-                   "Rows in a request where they are not varied");
-  settings.Integer("in_flight", &options->in_flight, {1, 64}, "requests",
-                   "Open at a time where they are not varied");
   settings.Integer("table_rows_max", &options->table_rows_max, {50, 1ull << 32}, "rows",
                    "Rows of the largest of three tables; the others have a fifth and a 50th");
   settings.TextList("only", &options->only, "POINT", "Measure just these points");
-  settings.Switch("pin", &options->pin,
-                  "Give the servers the first half of the processors and the client the rest");
-  settings.Switch("peers", &options->peers, "Measure Redis and PyTorch, too");
-  settings.Text("server", &options->server, "FILE",
-                "The rowhouse-ps to measure; by default the one beside this program");
-  settings.Text("data_dir", &options->data_dir, "DIR",
-                "Where the server's data goes meanwhile; by default a temporary directory");
-  settings.Text("commit", &options->commit, "ID", "What the JSON says was measured");
-  settings.Text("json", &options->json_file, "FILE", "Write the results as JSON too");
+  AddBenchSettings(options, 512, &settings);
   return settings;
 }
 

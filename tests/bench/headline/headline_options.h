@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "common/table_spec.h"
+#include "tests/bench/bench_options.h"
 
 namespace rowhouse {
 
-struct HeadlineOptions {
+struct HeadlineOptions : BenchOptions {
   uint32_t rounds = 5;
   double seconds = 1;         // of a round of pulls
   double burst_seconds = 2;   // of a round of pushes
@@ -22,19 +22,7 @@ struct HeadlineOptions {
   uint32_t connections = 64;        // the many of clients_64_over_2
   uint64_t scale_rows = 50000000;   // the large table of rows_50m_over_2m
   uint64_t growth_rows = 30000000;  // what the table of stall_growth_ms grows to
-  uint64_t rows = 2000000;
-  uint32_t dim = 64;
-  uint32_t batch_rows = 4096;
-  uint32_t in_flight = 4;
   uint32_t shards = 1;
-  bool pin = true;
-  bool peers = true;  // Redis and PyTorch
-  std::string server;
-  std::string torch_script;
-  std::string data_dir;
-  std::string commit = "unknown";
-  std::string json_file;
-  std::vector<std::string> only;  // parts to measure; empty: all
 };
 
 inline TableSpec HeadlineTable(const HeadlineOptions& options, std::string name,

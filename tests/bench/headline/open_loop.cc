@@ -13,7 +13,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr uint64_t kPushEvery = 10;
 constexpr auto kAnswerMax = std::chrono::seconds(30);
 
 }  // namespace

@@ -21,6 +21,8 @@ struct Arrival {
 // At random, `rate` a second on average, fixed by the seed; every tenth is a push.
 std::vector<Arrival> DrawArrivals(double rate, double seconds, uint64_t seed);
 
+inline constexpr uint64_t kPushEvery = 10;  // of so many requests one is a push
+
 // Open at a time; later ones wait, which counts, as latency is measured from when they were due.
 inline constexpr size_t kOpenMax = 64;
 

@@ -20,7 +20,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr uint32_t kSmallRows = 64;
-constexpr uint64_t kPushEvery = 10;
 constexpr uint32_t kCapacityInFlight = 32;
 constexpr double kLoadShare = 0.5;
 
