@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint32_t kDim = 16;
 constexpr uint64_t kFillRows = 1 << 19;  // in one request: below the default frame_bytes_max
-constexpr double kWarmFactor = 5;        // there is eight times as much memory as in other parts
+constexpr double kWarmFactor = 3;        // there is eight times as much memory as in other parts
 constexpr char kNeverFlush[] = "1099511627776";
 
 struct SizedTable {
