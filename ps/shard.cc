@@ -166,16 +166,21 @@ void Shard::AnswerPull(SessionId session, const ReceivedFrame& frame, const Pull
   FrameBuilder answer(PullAnswerBytes(pull), &frames_);
   PullAnswerHeader header{log_.last_lsn(), announced_, static_cast<uint32_t>(pull.row_count()), 0};
   std::memcpy(answer.body().data(), &header, sizeof(header));
+  StreamChecksum checksum;
+  checksum.Add(answer.body().first(sizeof(header)));
   auto* out = reinterpret_cast<float*>(answer.body().data() + sizeof(header));
   for (uint32_t i = 0; i < pull.section_count(); ++i) {
     const PullSection section = pull.section(i);
-    tables[i]->Gather(section.keys, out);
+    tables[i]->Gather(section.keys, out, [&checksum](std::span<const float> part) {
+      checksum.Add(std::as_bytes(part));
+    });
     out += section.keys.size() * section.header.dim;
   }
   ++pulls_;
   rows_pulled_ += pull.row_count();
-  effects->answers.push_back(
-      AnswerTo(session, frame, std::move(answer).Finish(Op::kPullAnswer, frame.header.request_id)));
+  effects->answers.push_back(AnswerTo(
+      session, frame,
+      std::move(answer).Finish(Op::kPullAnswer, frame.header.request_id, checksum.value())));
 }
 
 absl::Status Shard::HandlePush(SessionId session, const ReceivedFrame& frame, uint64_t now_ms,

@@ -4,9 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -25,6 +22,7 @@
 #include "common/checkpoint_manifest.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "common/wire/checksum.h"
 #include "storage/posix_file.h"
 #include "storage/push_log_format.h"
 #include "storage/segment_reader.h"
@@ -38,16 +36,6 @@ constexpr size_t kChunkBytes = size_t{1} << 20;
 constexpr size_t kManifestBytesMax = size_t{1} << 30;
 
 using Chunk = std::span<const std::byte>;
-
-class StreamChecksum {
- public:
-  StreamChecksum() { XXH3_64bits_reset(&state_); }
-  void Add(Chunk chunk) { XXH3_64bits_update(&state_, chunk.data(), chunk.size()); }
-  uint64_t value() const { return XXH3_64bits_digest(&state_); }
-
- private:
-  XXH3_state_t state_;
-};
 
 // Something to publish: read from front to back, as often as needed.
 struct Source {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kChunkKeys = 64;
 constexpr uint64_t kHeadersAhead = 8;
+constexpr ptrdiff_t kPartFloats = 2048;  // 8 KB: a quarter of a small first cache
 
 uint32_t StateFloats(const TableSpec& spec) {
   CHECK(spec.optimizer == OptimizerKind::kAdagrad);
@@ -134,8 +135,9 @@ void TableRows::Load(std::span<const Key> keys, std::span<const std::byte> value
   }
 }
 
-void TableRows::Gather(std::span<const Key> keys, float* out) const {
+void TableRows::Gather(std::span<const Key> keys, float* out, UseFloats gathered) const {
   const size_t weight_bytes = size_t{spec_.dim} * sizeof(float);
+  const float* told = out;
   const auto copy = [&](size_t first, std::span<std::byte*> rows) {
     for (size_t i = 0; i < rows.size(); ++i, out += spec_.dim) {
       if (rows[i] != nullptr) {
@@ -144,6 +146,8 @@ void TableRows::Gather(std::span<const Key> keys, float* out) const {
         InitialWeights(spec_.initializer, spec_.seed, id_, keys[first + i], {out, spec_.dim});
       }
     }
+    if (out - told < kPartFloats && first + rows.size() < keys.size()) return;
+    gathered({std::exchange(told, out), out});
   };
   index_->FindInPieces(keys, sizeof(RowHeader) + weight_bytes, copy);
 }

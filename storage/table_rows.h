@@ -80,8 +80,11 @@ class TableRows {
   // after another (row_layout.h, PutLoadValue). keys: unique; one that has a row already keeps it.
   void Load(std::span<const Key> keys, std::span<const std::byte> values);
 
-  // out: [n, dim]. Absent keys give their initial weights; nothing is created.
-  void Gather(std::span<const Key> keys, float* out) const;
+  // out: [n, dim]. Absent keys give their initial weights; nothing is created. `gathered` is told
+  // of each part of `out` in turn when it has been filled, some KB at a time: they are in the first
+  // cache still, and whatever reads them does so while the next rows are on their way from memory.
+  using UseFloats = absl::FunctionRef<void(std::span<const float> part)>;
+  void Gather(std::span<const Key> keys, float* out, UseFloats gathered) const;
 
   // Every row, in the order of row numbers (the order of creation where nothing was erased).
   // `first`: row number to start at; stops after `rows_max` row numbers, some of which may be free;

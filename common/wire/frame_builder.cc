@@ -9,7 +9,12 @@
 namespace rowhouse {
 
 OutFrame FrameBuilder::Finish(Op op, uint64_t request_id) && {
-  const FrameHeader header = MakeFrameHeader(op, request_id, body_bytes_, Checksum(body()));
+  const uint64_t checksum = Checksum(body());
+  return std::move(*this).Finish(op, request_id, checksum);
+}
+
+OutFrame FrameBuilder::Finish(Op op, uint64_t request_id, uint64_t body_checksum) && {
+  const FrameHeader header = MakeFrameHeader(op, request_id, body_bytes_, body_checksum);
   std::memcpy(base(), &header, sizeof(header));
   std::memset(base() + kFrameHeaderBytes + body_bytes_, 0, PaddedBytes(body_bytes_) - body_bytes_);
   return {std::move(memory_.words), FrameBytes(body_bytes_), memory_.capacity_bytes};

@@ -44,6 +44,8 @@ class FrameBuilder {
   std::span<std::byte> body() { return {base() + kFrameHeaderBytes, body_bytes_}; }
 
   OutFrame Finish(Op op, uint64_t request_id) &&;
+  // The same, without the pass: `body_checksum` was made while the body was filled.
+  OutFrame Finish(Op op, uint64_t request_id, uint64_t body_checksum) &&;
 
  private:
   std::byte* base() { return reinterpret_cast<std::byte*>(memory_.words.get()); }

@@ -47,8 +47,29 @@ std::vector<std::byte*> Create(TableRows& table, const std::vector<Key>& keys) {
 
 std::vector<float> Gather(const TableRows& table, const std::vector<Key>& keys) {
   std::vector<float> out(keys.size() * table.spec().dim, -99.0f);
-  table.Gather(keys, out.data());
+  table.Gather(keys, out.data(), [](std::span<const float>) {});
   return out;
+}
+
+TEST(TableRows, TellsOfEveryPartThatItGathersOnceItIsWhole) {
+  for (const uint32_t dim : {1u, 5u, 64u, 3000u}) {
+    TableRows table(SpecOf(dim), Generation(3));
+    std::vector<Key> keys;
+    for (uint64_t i = 0; i < 1000; ++i) keys.push_back(Key(i));
+    Create(table, {Key(8), Key(500)});
+    const std::vector<float> expected = Gather(table, keys);
+
+    std::vector<float> out(keys.size() * dim, -99.0f);
+    std::vector<float> told;
+    size_t parts = 0;
+    table.Gather(keys, out.data(), [&](std::span<const float> part) {
+      EXPECT_EQ(part.data(), out.data() + told.size());
+      told.insert(told.end(), part.begin(), part.end());
+      ++parts;
+    });
+    EXPECT_EQ(told, expected) << dim;
+    EXPECT_LE(parts, 1 + out.size() / 2048) << dim;
+  }
 }
 
 TEST(TableRows, NewRowHasItsInitialWeightsAndAccumulators) {
