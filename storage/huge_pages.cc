@@ -6,6 +6,8 @@
 namespace rowhouse {
 namespace {
 
+constexpr int kCollapse = 25;  // MADV_COLLAPSE, which the C library's header does not have yet
+
 std::byte* Map(size_t bytes) {
   void* const p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) throw std::bad_alloc();
@@ -32,6 +34,7 @@ MappedBytes MapHuge(size_t bytes) {
 
 void FindPages(const Mapping& mapping) {
   madvise(mapping.memory.get(), mapping.bytes, MADV_POPULATE_WRITE);
+  madvise(mapping.memory.get(), mapping.bytes, kCollapse);
 }
 
 }  // namespace rowhouse

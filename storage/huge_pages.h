@@ -33,8 +33,9 @@ struct Mapping {
   size_t bytes = 0;
 };
 
-// Has the system find all of it now; what it holds does not change. Any thread, also while others
-// use the memory. Where the system knows no such call (before Linux 5.14) nothing happens.
+// Has the system find all of it now, and join small pages to huge ones where it may use those; what
+// it holds does not change. Any thread, also while others use the memory. Where the system knows no
+// such calls (before Linux 5.14, and 6.1 for the joining) nothing happens.
 void FindPages(const Mapping& mapping);
 
 }  // namespace rowhouse

@@ -25,7 +25,10 @@ std::byte* IndexMemory::Allocate(size_t bytes) {
   const auto at = static_cast<size_t>(std::countr_zero(page.free));
   page.free &= page.free - 1;
   --free_blocks_;
-  if (!page.huge) resident_bytes_ += kBlockBytes;
+  if (!page.huge) {
+    resident_bytes_ += kBlockBytes;
+    to_join_ += page.free == 0;
+  }
   return page.memory.get() + at * kBlockBytes;
 }
 
@@ -50,7 +53,6 @@ IndexMemory::Page& IndexMemory::PageWithFreeBlock() {
 
 Mapping IndexMemory::MapNextPage() {
   const bool huge = pages_.size() >= kSmallPages;
-  if (huge) UseHugePages();
   std::byte* const at = MapAligned(kHugePageBytes);
   const std::shared_ptr<std::byte[]> memory(at, Unmap{kHugePageBytes});
   // Advice only: where it is refused, small pages do.
@@ -61,13 +63,13 @@ Mapping IndexMemory::MapNextPage() {
   return {memory, kHugePageBytes};
 }
 
-// Of what is there. It is counted as if the system had done so.
-void IndexMemory::UseHugePages() {
-  for (Page& page : pages_) {
-    if (std::exchange(page.huge, true)) continue;
-    madvise(page.memory.get(), kHugePageBytes, MADV_HUGEPAGE);
-    resident_bytes_ += static_cast<size_t>(std::popcount(page.free)) * kBlockBytes;
-  }
+Mapping IndexMemory::Join() {
+  Page& page = *std::find_if(pages_.begin(), pages_.end(),
+                             [](const Page& p) { return !p.huge && p.free == 0; });
+  madvise(page.memory.get(), kHugePageBytes, MADV_HUGEPAGE);
+  page.huge = true;
+  --to_join_;
+  return {page.memory, kHugePageBytes};
 }
 
 void IndexMemory::FreeBlock(std::byte* block) {
@@ -75,6 +77,7 @@ void IndexMemory::FreeBlock(std::byte* block) {
     return block >= p.memory.get() && block < p.memory.get() + kHugePageBytes;
   });
   CHECK(page != pages_.end()) << "a block of another index";
+  to_join_ -= !page->huge && page->free == 0;
   page->free |= uint64_t{1} << (static_cast<size_t>(block - page->memory.get()) / kBlockBytes);
   ++free_blocks_;
   if (!page->huge) resident_bytes_ -= kBlockBytes;

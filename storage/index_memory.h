@@ -2,9 +2,9 @@
 // cut from huge pages: a look-up goes to a random bucket first of all, and on small pages most of
 // those miss the TLB too. Anything smaller or larger comes from the heap.
 //
-// The first 16 MiB lie on small pages, so that a small index costs little more than its blocks;
-// when they do not suffice, the system may join them to huge ones too. A page without blocks goes
-// back to it.
+// The first 16 MiB begin on small pages, so that a small index costs little more than its blocks;
+// as soon as 2 MiB of them are all in use, they are for another thread to join (MapAhead). A page
+// without blocks goes back to the system.
 //
 // Threading: one shard, one thread.
 // Errors: std::bad_alloc where the system has no memory left, as from operator new.
@@ -28,9 +28,10 @@ class IndexMemory {
   // REQUIRES: `memory` is from Allocate(bytes).
   void Free(std::byte* memory, size_t bytes);
 
-  // Where few blocks of eight pages or more are free, maps the next page and returns it for another
-  // thread to find it; otherwise nothing.
+  // Work for another thread (FindPages): small pages that are to be joined to a huge one or, where
+  // few blocks of eight pages or more are free, the next page, mapped by this. Otherwise nothing.
   Mapping MapAhead() {
+    if (to_join_ > 0) return Join();
     return free_blocks_ < kPageBlocks / 4 && pages_.size() >= kPagesBeforeAhead ? MapNextPage()
                                                                                 : Mapping();
   }
@@ -44,7 +45,7 @@ class IndexMemory {
   static constexpr size_t kSmallPages = 8;
   static constexpr size_t kPagesBeforeAhead = 8;
 
-  // As large as a huge page, and on one unless the index is small.
+  // As large as a huge page, and on one, or about to be, unless it is one of the first.
   struct Page {
     std::shared_ptr<std::byte[]> memory;
     uint64_t free;  // bit i: block i
@@ -52,12 +53,13 @@ class IndexMemory {
   };
 
   Mapping MapNextPage();
-  void UseHugePages();
+  Mapping Join();
   Page& PageWithFreeBlock();
   void FreeBlock(std::byte* block);
 
   std::vector<Page> pages_;
   size_t free_blocks_ = 0;
+  size_t to_join_ = 0;  // pages that are not huge and have no free block
   uint64_t resident_bytes_ = 0;
 };
 

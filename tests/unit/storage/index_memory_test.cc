@@ -83,33 +83,48 @@ TEST(IndexMemory, HugePagesCountWholeUntilTheyAreEmpty) {
   EXPECT_EQ(memory.resident_bytes(), 0u);
 }
 
-TEST(IndexMemory, SmallPagesCountWholeTooOnceThereIsAHugeOne) {
+TEST(IndexMemory, SmallPagesAreJoinedOnceAllOfThemAreUsed) {
   IndexMemory memory;
-  auto blocks = Blocks(&memory, 8 * kPageBlocks);
-  std::memset(blocks[3], 0xab, kBlock);
-  memory.Free(blocks[3], kBlock);
-  memory.Free(blocks[5], kBlock);
-  EXPECT_EQ(memory.resident_bytes(), 8 * kHugePageBytes - 2 * kBlock);
-  blocks[3] = memory.Allocate(kBlock);
-  EXPECT_TRUE(AllZero(blocks[3], kBlock));
-  blocks[5] = memory.Allocate(kBlock);
+  auto blocks = Blocks(&memory, kPageBlocks - 1);
+  EXPECT_EQ(memory.MapAhead().memory, nullptr);
   blocks.push_back(memory.Allocate(kBlock));
-  EXPECT_EQ(memory.resident_bytes(), 9 * kHugePageBytes);
   memory.Free(blocks[3], kBlock);
+  EXPECT_EQ(memory.MapAhead().memory, nullptr);
+  EXPECT_EQ(memory.resident_bytes(), kHugePageBytes - kBlock);
+  blocks[3] = memory.Allocate(kBlock);
+  std::memset(blocks[3], 0xab, kBlock);
+
+  const Mapping joined = memory.MapAhead();
+  ASSERT_EQ(joined.memory.get(), *std::min_element(blocks.begin(), blocks.end()));
+  EXPECT_EQ(joined.bytes, kHugePageBytes);
+  FindPages(joined);
+  EXPECT_EQ(blocks[3][kBlock - 1], std::byte{0xab});
+  EXPECT_EQ(memory.MapAhead().memory, nullptr) << "once";
+
+  memory.Free(blocks[3], kBlock);
+  EXPECT_EQ(memory.resident_bytes(), kHugePageBytes) << "counts whole from then on";
   blocks[3] = memory.Allocate(kBlock);
   EXPECT_TRUE(AllZero(blocks[3], kBlock));
-  EXPECT_EQ(memory.resident_bytes(), 9 * kHugePageBytes);
+  EXPECT_EQ(memory.MapAhead().memory, nullptr);
   for (std::byte* const block : blocks) memory.Free(block, kBlock);
   EXPECT_EQ(memory.resident_bytes(), 0u);
+}
+
+// Until nothing is left to do.
+void JoinAll(IndexMemory* memory) {
+  while (memory->MapAhead().memory != nullptr) {
+  }
 }
 
 TEST(IndexMemory, ALargeOneMapsAheadOnceWhileFewBlocksAreFree) {
   IndexMemory memory;
   auto blocks = Blocks(&memory, 7 * kPageBlocks);
-  EXPECT_EQ(memory.MapAhead().memory, nullptr);  // too small yet
+  JoinAll(&memory);
+  EXPECT_EQ(memory.resident_bytes(), 7 * kHugePageBytes) << "too small yet";
   blocks.push_back(memory.Allocate(kBlock));
   EXPECT_EQ(memory.MapAhead().memory, nullptr);  // there are blocks enough
   for (size_t i = 1; i < kPageBlocks; ++i) blocks.push_back(memory.Allocate(kBlock));
+  EXPECT_NE(memory.MapAhead().memory, nullptr);  // of the eighth
   const Mapping ahead = memory.MapAhead();
   ASSERT_NE(ahead.memory, nullptr);
   EXPECT_EQ(ahead.bytes, kHugePageBytes);
