@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/refusal.h"
+#include "common/status_macros.h"
 
 namespace rowhouse {
 namespace {
@@ -22,6 +23,7 @@ constexpr uint32_t kPassedOverMax = 16;
 constexpr size_t kBufferBytesMin = 64 << 10;
 
 constexpr size_t kLowWaterBytes = 256 << 10;
+constexpr size_t kSumUpBytes = 32 << 10;
 
 constexpr int kUnixSendBytes = 4 << 20;
 
@@ -104,15 +106,42 @@ asio::awaitable<absl::StatusOr<ReceivedFrame>> FrameReader::Next(StreamSocket& s
 }
 
 absl::StatusOr<bool> FrameReader::Take(ReceivedFrame* frame) {
-  Decoded decoded;
-  if (end_ > begin_) decoded = DecodeFrame({base() + begin_, end_ - begin_}, frame_bytes_max_);
-  if (decoded.result == DecodeResult::kBad) return decoded.status;
-  wanted_ = decoded.frame_bytes;
-  if (decoded.result == DecodeResult::kNeedMore) return false;
-  begin_ += decoded.frame_bytes;
-  last_bytes_ = decoded.frame_bytes;
-  *frame = {decoded.frame.header, decoded.frame.body, buffer_};
+  if (end_ == begin_) return false;
+  const std::span<const std::byte> here(base() + begin_, end_ - begin_);
+  if (wanted_ == 0) {
+    Decoded decoded = DecodeHeader(here, frame_bytes_max_);
+    if (decoded.result == DecodeResult::kBad) return decoded.status;
+    if (decoded.result == DecodeResult::kNeedMore) return false;
+    wanted_ = decoded.frame_bytes;
+    header_ = decoded.frame.header;
+  }
+  if (here.size() < wanted_) {
+    SumUp(here.subspan(kFrameHeaderBytes));
+    return false;
+  }
+  const auto body = here.subspan(kFrameHeaderBytes, header_.body_bytes);
+  RETURN_IF_ERROR(CheckBody(header_, here.first(wanted_), ChecksumOf(body)));
+  *frame = {header_, body, buffer_};
+  last_bytes_ = std::exchange(wanted_, 0);
+  begin_ += last_bytes_;
   return true;
+}
+
+// A body is summed up while it arrives: what the system has just copied is in the second cache, and
+// the beginning of a large body is not any more when its end has come.
+void FrameReader::SumUp(std::span<const std::byte> body) {
+  const size_t bytes = std::min<size_t>(body.size(), header_.body_bytes);
+  if (bytes < summed_up_ + kSumUpBytes) return;
+  if (sum_ == nullptr) sum_ = std::make_unique<StreamChecksum>();
+  if (summed_up_ == 0) *sum_ = StreamChecksum();
+  sum_->Add(body.subspan(summed_up_, bytes - summed_up_));
+  summed_up_ = bytes;
+}
+
+uint64_t FrameReader::ChecksumOf(std::span<const std::byte> body) {
+  if (summed_up_ == 0) return Checksum(body);
+  sum_->Add(body.subspan(std::exchange(summed_up_, 0)));
+  return sum_->value();
 }
 
 asio::mutable_buffer FrameReader::Room(StreamSocket& socket) {

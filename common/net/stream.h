@@ -73,6 +73,9 @@ class FrameReader {
   // Room for a frame of `frame_bytes` (0: unknown yet) at `begin_`, moving what is there if need
   // be.
   void MakeRoom(size_t frame_bytes);
+  // What has come of the body of `header_`, once a good part of it is new.
+  void SumUp(std::span<const std::byte> body);
+  uint64_t ChecksumOf(std::span<const std::byte> body);
   void SetLowWater(StreamSocket& socket);
   void Renew(size_t bytes);
   struct Buffer {
@@ -90,10 +93,13 @@ class FrameReader {
   // memory instead of one of these costs a page fault for every 4 KB.
   std::vector<Buffer> spares_;
   size_t capacity_ = 0;
-  size_t low_water_ = 1;   // bytes for which the socket wakes its reader
-  size_t wanted_ = 0;      // bytes of the frame that lies here in part; 0: unknown
-  size_t last_bytes_ = 0;  // of the frame before
-  size_t begin_ = 0;       // of the bytes read but not yet taken
+  size_t low_water_ = 1;                 // bytes for which the socket wakes its reader
+  size_t wanted_ = 0;                    // bytes of the frame that lies here in part; 0: unknown
+  FrameHeader header_;                   // of that frame, where they are known
+  size_t summed_up_ = 0;                 // bytes of its body
+  std::unique_ptr<StreamChecksum> sum_;  // of those; from the first large frame on
+  size_t last_bytes_ = 0;                // of the frame before
+  size_t begin_ = 0;                     // of the bytes read but not yet taken
   size_t end_ = 0;
 };
 

@@ -23,12 +23,6 @@ Decoded Bad(absl::Status status) {
   return decoded;
 }
 
-Decoded NeedMore(size_t frame_bytes) {
-  Decoded decoded;
-  decoded.frame_bytes = frame_bytes;
-  return decoded;
-}
-
 bool MagicFits(std::span<const std::byte> input) {
   if (input.empty()) return true;
   return std::memcmp(input.data(), &kFrameMagic, std::min(input.size(), sizeof(kFrameMagic))) == 0;
@@ -67,7 +61,7 @@ FrameHeader MakeFrameHeader(Op op, uint64_t request_id, size_t body_bytes, uint6
   return header;
 }
 
-Decoded DecodeFrame(std::span<const std::byte> input, size_t frame_bytes_max) {
+Decoded DecodeHeader(std::span<const std::byte> input, size_t frame_bytes_max) {
   if (!MagicFits(input)) {
     const std::string_view head(reinterpret_cast<const char*>(input.data()),
                                 std::min<size_t>(input.size(), 4));
@@ -76,26 +70,43 @@ Decoded DecodeFrame(std::span<const std::byte> input, size_t frame_bytes_max) {
                       "with \"RWHS\", these bytes with \"",
                       absl::CHexEscape(ForAbsl(head)), "\""));
   }
-  if (input.size() < kFrameHeaderBytes) return NeedMore(0);
   Decoded decoded;
+  if (input.size() < kFrameHeaderBytes) return decoded;
   FrameHeader& header = decoded.frame.header;
   std::memcpy(&header, input.data(), sizeof(header));
   if (absl::Status status = CheckHeader(header, frame_bytes_max); !status.ok()) return Bad(status);
 
   decoded.frame_bytes = FrameBytes(header.body_bytes);
-  if (input.size() < decoded.frame_bytes) return NeedMore(decoded.frame_bytes);
-  decoded.frame.body = input.subspan(kFrameHeaderBytes, header.body_bytes);
-  if (Checksum(decoded.frame.body) != header.body_checksum) {
-    return Bad(Refuse(RefusalReason::kBadChecksum, "frame body of ", header.body_bytes,
-                      " bytes: checksum does not match"));
-  }
-  const auto padding = input.subspan(kFrameHeaderBytes + header.body_bytes,
-                                     PaddedBytes(header.body_bytes) - header.body_bytes);
-  if (std::any_of(padding.begin(), padding.end(), [](std::byte b) { return b != std::byte{}; })) {
-    return Bad(Refuse(RefusalReason::kMalformed, "frame padding is not zero"));
-  }
   decoded.result = DecodeResult::kGood;
   return decoded;
+}
+
+absl::Status CheckBody(const FrameHeader& header, std::span<const std::byte> frame,
+                       uint64_t body_checksum) {
+  if (body_checksum != header.body_checksum) {
+    return Refuse(RefusalReason::kBadChecksum, "frame body of ", header.body_bytes,
+                  " bytes: checksum does not match");
+  }
+  const auto padding = frame.subspan(kFrameHeaderBytes + header.body_bytes,
+                                     PaddedBytes(header.body_bytes) - header.body_bytes);
+  if (std::any_of(padding.begin(), padding.end(), [](std::byte b) { return b != std::byte{}; })) {
+    return Refuse(RefusalReason::kMalformed, "frame padding is not zero");
+  }
+  return absl::OkStatus();
+}
+
+Decoded DecodeFrame(std::span<const std::byte> input, size_t frame_bytes_max) {
+  Decoded decoded = DecodeHeader(input, frame_bytes_max);
+  if (decoded.result != DecodeResult::kGood) return decoded;
+  if (input.size() < decoded.frame_bytes) {
+    decoded.result = DecodeResult::kNeedMore;
+    return decoded;
+  }
+  const FrameHeader& header = decoded.frame.header;
+  decoded.frame.body = input.subspan(kFrameHeaderBytes, header.body_bytes);
+  absl::Status body =
+      CheckBody(header, input.first(decoded.frame_bytes), Checksum(decoded.frame.body));
+  return body.ok() ? decoded : Bad(std::move(body));
 }
 
 }  // namespace rowhouse

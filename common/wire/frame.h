@@ -117,4 +117,11 @@ struct Decoded {
 // wrong magic (from the first bytes on), a wrong version and a wrong checksum.
 Decoded DecodeFrame(std::span<const std::byte> input, size_t frame_bytes_max);
 
+// The same in two steps, for who sums a body up while it arrives. kGood once the header is there;
+// `frame` has no body, `frame_bytes` is the size of the whole frame.
+Decoded DecodeHeader(std::span<const std::byte> input, size_t frame_bytes_max);
+// Of a frame that is there whole. Errors: kBadChecksum, kMalformed.
+absl::Status CheckBody(const FrameHeader& header, std::span<const std::byte> frame,
+                       uint64_t body_checksum);
+
 }  // namespace rowhouse

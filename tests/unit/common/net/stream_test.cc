@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -147,6 +148,32 @@ TEST_F(StreamTest, CutsAStreamIntoFramesWhereverItsPiecesEnd) {
       EXPECT_EQ(reinterpret_cast<uintptr_t>(frame->body.data()) % 8, 0u);
     }
     EXPECT_EQ(ReasonOf(Next(reader).status()), RefusalReason::kDisconnected);
+  }
+}
+
+TEST_F(StreamTest, ChecksLargeFramesThatComeInPieces) {
+  constexpr size_t kBodyBytes = 300'003;
+  const Bytes good = MakeBytes(1, kBodyBytes);
+  const Bytes small = MakeBytes(2, 8);
+  for (const size_t piece_bytes : {size_t{1000}, size_t{40'000}, size_t{130'000}}) {
+    for (const size_t flipped : {size_t{0}, size_t{32'768}, size_t{200'000}, kBodyBytes - 1}) {
+      Bytes bad = good;
+      bad[kFrameHeaderBytes + flipped] ^= std::byte{4};
+      Bytes stream;
+      for (const Bytes* frame : std::array{&good, &small, &good, static_cast<const Bytes*>(&bad)}) {
+        stream.insert(stream.end(), frame->begin(), frame->end());
+      }
+      Connect();
+      FrameReader reader(1 << 20);
+      StartWriting(stream, piece_bytes);
+      for (const auto& [id, body_bytes] :
+           {std::pair{1, kBodyBytes}, {2, size_t{8}}, {1, kBodyBytes}}) {
+        const auto frame = Next(reader);
+        ASSERT_TRUE(frame.ok()) << frame.status();
+        EXPECT_TRUE(HoldsFrame(*frame, static_cast<uint64_t>(id), body_bytes));
+      }
+      EXPECT_EQ(ReasonOf(Next(reader).status()), RefusalReason::kBadChecksum) << flipped;
+    }
   }
 }
 
