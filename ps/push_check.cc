@@ -1,6 +1,5 @@
 #include "ps/push_check.h"
 
-#include <algorithm>
 #include <bit>
 
 #include "common/fingerprint.h"
@@ -8,6 +7,14 @@
 #include "common/refusal.h"
 
 namespace rowhouse {
+namespace {
+
+// Most keys then meet a free entry first; with 2 a quarter did not, and what the processor guessed
+// wrong made a search of 4096 keys take 9 ns a key instead of 6.
+constexpr size_t kEntriesPerKey = 4;
+
+}  // namespace
+
 absl::Status CheckOwned(const TableRows& table, std::span<const Key> keys, const SlotMap& map,
                         ShardId shard) {
   for (const Key key : keys) {
@@ -31,29 +38,23 @@ absl::Status CheckGradients(const TableRows& table, const PushSection& section) 
 
 absl::Status DuplicateFinder::Check(const TableRows& table, std::span<const Key> keys) {
   if (keys.size() < 2) return absl::OkStatus();
-  Prepare(keys.size());
-  const size_t mask = entries_.size() - 1;
+  entries_.assign(std::bit_ceil(kEntriesPerKey * keys.size()), 0);
+  const auto mask = static_cast<uint32_t>(entries_.size() - 1);
   for (uint32_t i = 0; i < keys.size(); ++i) {
-    size_t at = Fingerprint(table.id(), keys[i]) & mask;
-    while (entries_[at].stamp == stamp_) {
-      if (keys[entries_[at].position] == keys[i]) {
-        return Refuse(RefusalReason::kDuplicateKey, "table '", table.spec().name, "': key ",
-                      keys[i].value(), " occurs twice in this push, at positions ",
-                      entries_[at].position, " and ", i, ": sum its gradients first");
-      }
-      at = (at + 1) & mask;
+    const uint64_t fingerprint = Fingerprint(table.id(), keys[i]);
+    const uint32_t tag = static_cast<uint32_t>(fingerprint >> 32) & ~mask;
+    uint32_t at = static_cast<uint32_t>(fingerprint) & mask;
+    for (; entries_[at] != 0; at = (at + 1) & mask) {
+      if ((entries_[at] & ~mask) != tag) continue;
+      const uint32_t position = (entries_[at] & mask) - 1;
+      if (keys[position] != keys[i]) continue;
+      return Refuse(RefusalReason::kDuplicateKey, "table '", table.spec().name, "': key ",
+                    keys[i].value(), " occurs twice in this push, at positions ", position, " and ",
+                    i, ": sum its gradients first");
     }
-    entries_[at] = {stamp_, i};
+    entries_[at] = tag | (i + 1);
   }
   return absl::OkStatus();
-}
-
-void DuplicateFinder::Prepare(size_t keys) {
-  const size_t wanted = std::bit_ceil(2 * keys);
-  if (entries_.size() < wanted || ++stamp_ == 0) {
-    entries_.assign(std::max(wanted, entries_.size()), Entry());
-    stamp_ = 1;
-  }
 }
 
 }  // namespace rowhouse

@@ -26,21 +26,16 @@ absl::Status CheckOwned(const TableRows& table, std::span<const Key> keys, const
 // element.
 absl::Status CheckGradients(const TableRows& table, const PushSection& section);
 
-// Finds repeated keys with a table of stamps that is never cleared.
+// Finds repeated keys with a hash table of 4 bytes an entry, cleared each time.
 class DuplicateFinder {
  public:
   // Errors: kDuplicateKey, naming table and key.
   absl::Status Check(const TableRows& table, std::span<const Key> keys);
 
  private:
-  struct Entry {
-    uint32_t stamp = 0;
-    uint32_t position = 0;
-  };
-  void Prepare(size_t keys);
-
-  std::vector<Entry> entries_;  // a power of two, at least twice the keys
-  uint32_t stamp_ = 0;
+  // A power of two of them. An entry has a position and 1 in as many low bits as
+  // number the entries, bits of the key's fingerprint above; 0 is free.
+  std::vector<uint32_t> entries_;
 };
 
 }  // namespace rowhouse
