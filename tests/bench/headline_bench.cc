@@ -60,7 +60,7 @@ Program HeadlineProgram() {
           "Measures the headline's figures: Rowhouse beside what this machine can do, and beside "
           "its peers.",
           {},
-          {"rowhouse-bench headline", "rowhouse-bench headline --rounds 3 --json headline.json"}};
+          {"rowhouse-bench headline", "rowhouse-bench headline --rounds 5 --json headline.json"}};
 }
 
 // A figure, or a group of them, that is measured by itself.

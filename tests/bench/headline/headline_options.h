@@ -10,7 +10,7 @@
 namespace rowhouse {
 
 struct HeadlineOptions : BenchOptions {
-  uint32_t rounds = 4;
+  uint32_t rounds = 3;
   double seconds = 1;         // of a round of pulls
   double burst_seconds = 2;   // of a round of pushes
   double warm_seconds = 0.3;  // of a round, before them, not measured
