@@ -67,11 +67,21 @@ class RowIndex {
   struct Bucket;
   struct Part;
   struct Place;
+  // Where look-ups read it; the part's own `buckets` and `mask`.
+  struct DirectoryEntry {
+    Bucket* buckets;
+    Part* part;
+    uint32_t mask;
+  };
 
+  const DirectoryEntry& EntryOf(uint64_t fingerprint) const {
+    return directory_[fingerprint & (directory_.size() - 1)];
+  }
+  void SetEntries(uint64_t fingerprint, Part& part);
   Part& PartOf(uint64_t fingerprint) const;
   struct Candidate;
-  void PrefetchBuckets(std::span<const Key> keys, std::span<Candidate> candidates) const;
-  void PrefetchRows(std::span<Candidate> candidates, size_t row_bytes) const;
+  void PrefetchHome(Key key, Candidate& candidate) const;
+  void PrefetchRow(size_t lines, Candidate& candidate) const;
   // `look(fingerprint, key, position)` gives the row.
   template <typename Look, typename Use>
   void InPieces(std::span<const Key> keys, size_t row_bytes, const Look& look,
@@ -81,8 +91,8 @@ class RowIndex {
   std::byte* Insert(uint64_t fingerprint, Key key);
   void MakeRoom(uint64_t fingerprint);
   bool MaySplit(const Part& part) const;
-  void ShrinkIfSparse(Part& part);
-  void Rebuild(Part& part, uint32_t bucket_count);
+  void ShrinkIfSparse(uint64_t fingerprint);
+  void Rebuild(uint64_t fingerprint, uint32_t bucket_count);
   void Split(uint64_t fingerprint);
   // Calls `take(fingerprint, row number)` for every entry of `part`, rows prefetched.
   template <typename Take>
@@ -92,7 +102,8 @@ class RowIndex {
   RowSlabs* const slabs_;
   IndexMemory memory_;  // of the parts' buckets
   std::vector<std::unique_ptr<Part>> parts_;
-  std::vector<Part*> directory_;  // [2^bits], by the low bits of the fingerprint
+  std::vector<DirectoryEntry> directory_;  // [2^bits], by the low bits of the fingerprint
+  uint64_t moves_ = 0;                     // how often a part got other buckets
 };
 
 }  // namespace rowhouse
