@@ -48,6 +48,8 @@ Settings MakeSettings(HeadlineOptions* options) {
                    "Rows of the table that is compared with one of --rows");
   settings.Integer("growth_rows", &options->growth_rows, {1, 1ull << 32}, "rows",
                    "What a table grows to while its longest request is looked for");
+  settings.Number("growth_rest_seconds", &options->growth_rest_seconds, {0, 3600}, "s",
+                  "Rest before it grows, until memory freed before is at rest too");
   settings.TextList("only", &options->only, "PART",
                     "Measure just these: bursts, or the names of other figures");
   AddBenchSettings(options, 1, &settings);

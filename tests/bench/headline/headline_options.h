@@ -22,6 +22,7 @@ struct HeadlineOptions : BenchOptions {
   uint32_t connections = 64;        // the many of clients_64_over_2
   uint64_t scale_rows = 50000000;   // the large table of rows_50m_over_2m
   uint64_t growth_rows = 30000000;  // what the table of stall_growth_ms grows to
+  double growth_rest_seconds = 10;  // before it grows
   uint32_t shards = 1;
 };
 
