@@ -39,6 +39,13 @@ uint8_t TagOf(uint64_t fingerprint) {
 
 uint32_t HomeOf(uint64_t fingerprint) { return static_cast<uint32_t>(fingerprint >> kHomeBit); }
 
+// Lines that rows of `bytes` may lie in. Where cells are padded to 32, rows begin at 8 or 40 bytes
+// of a line (row_layout.h), else at any multiple of 8.
+size_t LinesOf(size_t bytes, size_t stride_bytes) {
+  const size_t offset_max = stride_bytes % 32 == 0 ? 40 : 56;
+  return (offset_max + bytes + kLineBytes - 1) / kLineBytes;
+}
+
 ROWHOUSE_PREFETCHES void PrefetchLines(const std::byte* row, size_t lines) {
   for (; lines >= 4; lines -= 4, row += 4 * kLineBytes) {
     __builtin_prefetch(row, 0, 2);
@@ -181,15 +188,15 @@ ROWHOUSE_PREFETCHES void RowIndex::PrefetchRow(size_t lines, Candidate& candidat
   PrefetchLines(candidate.row, lines);
   // Three keys in a hundred have more than one, or lie in the next bucket: where only the first
   // row was asked for, waits for the others were a sixth of the walk's samples.
-  while ((matches &= matches - 1) != 0) [[unlikely]] {
-      PrefetchLines(slabs_->Row(bucket->numbers[std::countr_zero(matches)]), lines);
-    }
+  while ((matches &= matches - 1) != 0) {
+    PrefetchLines(slabs_->Row(bucket->numbers[std::countr_zero(matches)]), lines);
+  }
 }
 
 template <typename Look, typename Use>
 void RowIndex::InPieces(std::span<const Key> keys, size_t row_bytes, const Look& look,
                         const Use& use) const {
-  const size_t lines = (std::min(row_bytes, kPrefetchBytesMax) + kLineBytes - 1) / kLineBytes;
+  const size_t lines = LinesOf(std::min(row_bytes, kPrefetchBytesMax), slabs_->stride_bytes());
   std::array<std::array<Candidate, kPieceKeys>, 3> ring;
   std::array<std::byte*, kPieceKeys> rows;
   const size_t pieces = (keys.size() + kPieceKeys - 1) / kPieceKeys;
@@ -218,8 +225,8 @@ void RowIndex::InPieces(std::span<const Key> keys, size_t row_bytes, const Look&
                     ? candidate.row
                     : look(candidate.fingerprint, piece[i], first + i);
     }
-    if (moves_ != moves_before && step < pieces) prefetch_homes(step);
     use(first, std::span(rows).first(piece.size()));
+    if (moves_ != moves_before && step < pieces) prefetch_homes(step);
   }
 }
 
@@ -365,17 +372,19 @@ void RowIndex::Split(uint64_t fingerprint) {
   Part& old = PartOf(fingerprint);
   const uint32_t bit = old.bits;
   if (directory_.size() == size_t{1} << bit) {
-    directory_.insert(directory_.end(), directory_.begin(), directory_.end());
+    const size_t entries = directory_.size();
+    directory_.resize(2 * entries);
+    std::copy_n(directory_.begin(), entries, directory_.begin() + static_cast<ptrdiff_t>(entries));
   }
   Part low(&memory_, old.bucket_count(), bit + 1);
   auto high = std::make_unique<Part>(&memory_, old.bucket_count(), bit + 1);
   ForEach(old,
           [&](uint64_t f, uint32_t number) { ((f >> bit & 1) == 0 ? low : *high).Add(f, number); });
   const uint64_t high_bit = uint64_t{1} << bit;
+  parts_.push_back(std::move(high));
   old = std::move(low);
   SetEntries(fingerprint & ~high_bit, old);
-  SetEntries(fingerprint | high_bit, *high);
-  parts_.push_back(std::move(high));
+  SetEntries(fingerprint | high_bit, *parts_.back());
 }
 
 uint64_t RowIndex::resident_bytes() const {

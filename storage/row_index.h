@@ -44,7 +44,7 @@ class RowIndex {
                     std::vector<uint32_t>& created);
   // The same piece by piece, for work on the rows themselves: `use` gets the rows of the keys from
   // position `first` on, in order. Meanwhile the first `row_bytes` bytes of the next rows are on
-  // their way to the cache.
+  // their way to the cache. `use` must not change the index.
   using UseRows = absl::FunctionRef<void(size_t first, std::span<std::byte*> rows)>;
   void FindInPieces(std::span<const Key> keys, size_t row_bytes, UseRows use) const;
   // `created` has the positions of the piece that is used.
