@@ -260,7 +260,7 @@ absl::Status Shard::CheckPush(const PushView& push, CheckedPush* checked) {
 // Log, then apply: the record is in the bounded buffer before the first row changes, and on its way
 // to the disk meanwhile.
 Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
-                     uint64_t now_ms, Effects* effects) {
+                     uint64_t now_ms, Effects* effects) noexcept {
   RaiseMark(push.header().mark, now_ms);
   PerSection<float> rates;
   for (const TableRows* table : checked.tables) {

@@ -213,8 +213,10 @@ class Shard {
   void EvictAtStart();
   absl::Status CheckPushHeader(const PushHeader& header) const;
   absl::Status CheckPush(const PushView& push, CheckedPush* checked);
+  // Without memory it ends the process: rows that are changed in part would be called complete by
+  // the next flush, where the log still brings all of the push back.
   Lsn ApplyPush(const PushView& push, const ReceivedFrame& frame, const CheckedPush& checked,
-                uint64_t now_ms, Effects* effects);
+                uint64_t now_ms, Effects* effects) noexcept;
   // Takes a mark that somebody knows as announced here too, with a record. Errors: kMalformed.
   absl::Status CheckMark(Mark mark) const;
   void RaiseMark(Mark mark, uint64_t now_ms);
