@@ -19,7 +19,6 @@ GROUPS = (
             ("Rowhouse", "rowhouse", ("pull",)),
             ("Rowhouse, Unix socket", "rowhouse", ("pull_unix",)),
             ("PyTorch look-up, in-process", "peer", ("torch_lookup",)),
-            ("RocksDB MultiGet, in-process", "peer", ("rocksdb_multiget",)),
             ("Redis MGET", "peer", ("redis_mget",)),
         ),
     ),
