@@ -33,8 +33,10 @@ class ChildProcess {
   absl::Status Stop();
   // Waits until it ends by itself; an error where it did not exit with 0.
   absl::Status Wait();
-  // Processor time used so far by all its threads.
+  // Processor time used so far by all its threads, in ticks of 10 ms.
   double cpu_seconds() const;
+  // The same to the nanosecond, of threads that have not ended.
+  double living_threads_seconds() const;
   // Memory that is resident now; 0 where that cannot be read.
   uint64_t resident_bytes() const;
   bool running() const;

@@ -19,10 +19,10 @@ absl::Status MeasureIdle(const HeadlineOptions& options, const CpuSplit& cpus,
     RETURN_IF_ERROR(client->Push(Step(1), {{table, plan.keys(0), plan.gradients()}}).get());
   }
   RETURN_IF_ERROR(server->Drain());
-  const double before = server->process().cpu_seconds();
+  const double before = server->process().living_threads_seconds();
   const auto begin = std::chrono::steady_clock::now();
   std::this_thread::sleep_for(std::chrono::duration<double>(options.idle_seconds));
-  const double share = (server->process().cpu_seconds() - before) / SecondsSince(begin);
+  const double share = (server->process().living_threads_seconds() - before) / SecondsSince(begin);
   headline->figures.push_back({"idle_cpu", {share}, 0.005, true});
   client.reset();
   return server->Stop();

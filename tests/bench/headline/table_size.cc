@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "tests/bench/headline/contender.h"
@@ -82,11 +83,15 @@ class TableSize {
     contest_.Add({"push" + suffix, drain, warm, [this, sized] { return Pushes(sized); }});
   }
 
-  // Drawn anew each time: keys that come again soon would be found in a cache.
+  // Each key once, drawn anew each time: keys that come again soon would be found in a cache.
   void DrawKeys(uint64_t rows, std::vector<Key>* keys) {
-    std::uniform_int_distribution<uint64_t> key(0, rows - 1);
-    keys->resize(options_.batch_rows);
-    for (Key& drawn : *keys) drawn = Key(key(random_));
+    std::uniform_int_distribution<uint64_t> draw(0, rows - 1);
+    drawn_.clear();
+    keys->clear();
+    while (keys->size() < std::min<uint64_t>(options_.batch_rows, rows)) {
+      const uint64_t key = draw(random_);
+      if (drawn_.insert(key).second) keys->push_back(Key(key));
+    }
   }
 
   absl::StatusOr<double> Pulls(const SizedTable& sized, double seconds) {
@@ -126,6 +131,7 @@ class TableSize {
   const HeadlineOptions& options_;
   const std::vector<float> gradients_;
   std::mt19937_64 random_;
+  absl::flat_hash_set<uint64_t> drawn_;  // of one batch
   uint64_t step_ = 0;
   std::unique_ptr<RowhouseServer> server_;
   std::unique_ptr<Client> client_;

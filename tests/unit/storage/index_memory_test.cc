@@ -7,6 +7,8 @@
 #include <set>
 #include <vector>
 
+#include "tests/support/huge_page_advice.h"
+
 namespace rowhouse {
 namespace {
 
@@ -36,6 +38,17 @@ TEST(IndexMemory, BlocksAreZeroAlignedAndApart) {
     EXPECT_EQ(block[0], std::byte{0xab});
     memory.Free(block, kBlock);
   }
+}
+
+TEST(IndexMemory, PagesBehindTheFirstEightAskForHugePagesAndFullOnesWhenJoined) {
+  if (!SystemKnowsHugePages()) GTEST_SKIP() << "no huge pages in this kernel";
+  IndexMemory memory;
+  const auto blocks = Blocks(&memory, 8 * kPageBlocks + 1);
+  EXPECT_FALSE(AsksForHugePages(blocks.front()));
+  EXPECT_TRUE(AsksForHugePages(blocks.back()));
+  ASSERT_NE(memory.MapAhead().memory, nullptr);
+  EXPECT_TRUE(AsksForHugePages(blocks.front()));
+  for (std::byte* const block : blocks) memory.Free(block, kBlock);
 }
 
 TEST(IndexMemory, ABlockThatIsUsedAgainIsZero) {

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "tests/support/huge_page_advice.h"
+
 namespace rowhouse {
 namespace {
 
@@ -18,6 +20,14 @@ TEST(RowSlabs, OneRowCostsAPageNotASlab) {
   RowSlabs slabs(536);
   slabs.Allocate();
   EXPECT_LE(slabs.resident_bytes(), 4096u);
+}
+
+TEST(RowSlabs, SlabsBehindTheFirstAskForHugePages) {
+  if (!SystemKnowsHugePages()) GTEST_SKIP() << "no huge pages in this kernel";
+  RowSlabs slabs(1024);
+  while (slabs.row_number_end() < 2 * (4 << 10)) slabs.Allocate();  // two slabs of 4 MiB
+  EXPECT_FALSE(AsksForHugePages(slabs.Row(0)));
+  EXPECT_TRUE(AsksForHugePages(slabs.Row(slabs.row_number_end() - 1)));
 }
 
 TEST(RowSlabs, RowsAreZeroDistinctAndNeverMove) {
