@@ -125,7 +125,7 @@ absl::Status RunHeadline(HeadlineOptions options) {
   const CpuSplit cpus = SplitCpus(options.pin);
   const BatchPlan plan(options.rows, options.batch_rows, options.dim);
   Headline headline;
-  headline.machine = ReadMachineFacts();
+  headline.machine = ReadMachineFacts(options.data_dir);
   headline.commit = options.commit;
   ASSIGN_OR_RETURN(const auto tail_stick, StartTailStick(options, cpus));
   const std::vector<Part> parts = AllParts(options, cpus, plan, temp_dir.path(), *tail_stick);

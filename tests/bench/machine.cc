@@ -3,11 +3,16 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
+
+#include "absl/strings/str_format.h"
 
 namespace rowhouse {
 namespace {
@@ -30,16 +35,43 @@ std::string BuildName() {
   return name;
 }
 
+// By the magic numbers of linux/magic.h; those of others as they are. Of a path that is not there
+// yet, where it will be.
+std::string FileSystemOf(std::filesystem::path path) {
+  path = std::filesystem::absolute(path);
+  while (!std::filesystem::exists(path) && path != path.root_path()) path = path.parent_path();
+  struct statfs found = {};
+  if (::statfs(path.c_str(), &found) != 0) return "unknown";
+  switch (static_cast<uint32_t>(found.f_type)) {
+    case 0x0000ef53:
+      return "ext4";
+    case 0x58465342:
+      return "xfs";
+    case 0x9123683e:
+      return "btrfs";
+    case 0x2fc12fc1:
+      return "zfs";
+    case 0x794c7630:
+      return "overlayfs";
+    case 0x01021994:
+      return "tmpfs";
+    default:
+      return absl::StrFormat("0x%x", static_cast<uint32_t>(found.f_type));
+  }
+}
+
 double Seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
 }
 
 }  // namespace
 
-MachineFacts ReadMachineFacts() {
+MachineFacts ReadMachineFacts(const std::string& data_dir) {
   utsname system = {};
   ::uname(&system);
-  return {CpuName(), std::thread::hardware_concurrency(), system.release, BuildName()};
+  return {CpuName(), std::thread::hardware_concurrency(), system.release, BuildName(),
+          FileSystemOf(data_dir.empty() ? std::filesystem::temp_directory_path()
+                                        : std::filesystem::path(data_dir))};
 }
 
 std::vector<int> AllowedCpus() {

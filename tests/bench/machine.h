@@ -10,9 +10,11 @@ struct MachineFacts {
   std::string cpu;
   unsigned cpus = 0;
   std::string kernel;
-  std::string build;  // type, and sanitizers where there are any
+  std::string build;        // type, and sanitizers where there are any
+  std::string file_system;  // of the servers' data: in "tmpfs" a log costs no disk
 };
-MachineFacts ReadMachineFacts();
+// `data_dir` empty: that for temporary files.
+MachineFacts ReadMachineFacts(const std::string& data_dir);
 
 // Processors that this process may run on, ascending.
 std::vector<int> AllowedCpus();

@@ -246,7 +246,7 @@ class RecoveryBench {
   }
 
   void Print() const {
-    const MachineFacts machine = ReadMachineFacts();
+    const MachineFacts machine = ReadMachineFacts(options_.data_dir);
     std::cout << absl::StrFormat(
         "%s, %d cpus, Linux %s; build %s\n%d rows of dim %d in the disk tier, %d rows of pushes in "
         "the log, %d readers, files %s\n",
@@ -267,7 +267,7 @@ class RecoveryBench {
   }
 
   absl::Status WriteJson() const {
-    const MachineFacts machine = ReadMachineFacts();
+    const MachineFacts machine = ReadMachineFacts(options_.data_dir);
     boost::json::array rounds;
     for (const Start& round : rounds_) {
       rounds.push_back({{"rows_loaded_per_second", round.rows_rate()},

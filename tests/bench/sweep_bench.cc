@@ -55,7 +55,7 @@ absl::Status RunSweep(SweepOptions options) {
   std::cerr << absl::StrFormat("this takes about %.0f minutes\n",
                                schedule.estimated_seconds() / 60 + 0.5);
   SweepResult result;
-  result.machine = ReadMachineFacts();
+  result.machine = ReadMachineFacts(options.data_dir);
   result.commit = options.commit;
   for (const SweepStage& stage : stages) {
     if (!schedule.IsWanted(stage)) continue;

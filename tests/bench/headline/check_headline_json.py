@@ -38,7 +38,8 @@ def main():
     for name, figure in figures.items():
         assert figure["target"] == expected[name], f"{name}: target {figure['target']}"
         assert figure["min"] <= figure["median"] <= figure["max"], f"{name}: {figure}"
-    assert headline["machine"]["cpus"] > 0 and headline["machine"]["cpu"], headline["machine"]
+    machine = headline["machine"]
+    assert machine["cpus"] > 0 and machine["cpu"] and machine["file_system"] != "unknown", machine
     assert headline["commit"] == "tested", headline["commit"]
     drawn = path.with_suffix(".svg")
     subprocess.run([sys.executable, "-B", picture, path, drawn], check=True)

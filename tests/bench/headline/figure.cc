@@ -29,7 +29,8 @@ double Figure::max() const { return MaxOf(rounds); }
 
 std::string ToText(const Headline& headline) {
   std::string text = StrCat(headline.machine.cpu, ", ", headline.machine.cpus, " cpus, Linux ",
-                            headline.machine.kernel, "; build ", headline.machine.build, "\n");
+                            headline.machine.kernel, "; build ", headline.machine.build,
+                            "; data on ", headline.machine.file_system, "\n");
   text += absl::StrFormat("%-26s %10s %22s\n", "measured", "median", "smallest-largest");
   for (const Rate& rate : headline.rates) {
     text += absl::StrFormat("%-26s %10.3f %10.3f-%-10.3f %s\n", rate.name, MedianOf(rate.rounds),
@@ -68,7 +69,8 @@ boost::json::object ToJson(const Headline& headline) {
            {{"cpu", headline.machine.cpu},
             {"cpus", headline.machine.cpus},
             {"kernel", headline.machine.kernel},
-            {"build", headline.machine.build}}},
+            {"build", headline.machine.build},
+            {"file_system", headline.machine.file_system}}},
           {"commit", headline.commit}};
 }
 

@@ -150,8 +150,9 @@ boost::json::object ToJson(const SweepPointResult& result) {
 }  // namespace
 
 std::string ToText(const SweepResult& result) {
-  std::string text = StrCat(result.machine.cpu, ", ", result.machine.cpus, " cpus, Linux ",
-                            result.machine.kernel, "; build ", result.machine.build, "\n");
+  std::string text =
+      StrCat(result.machine.cpu, ", ", result.machine.cpus, " cpus, Linux ", result.machine.kernel,
+             "; build ", result.machine.build, "; data on ", result.machine.file_system, "\n");
   for (const SweepPointResult& point : result.points) {
     text += Heading(point);
     text += absl::StrFormat("%-16s %23s %26s %15s %13s\n", "", "M rows/s", "latency, ms",
@@ -185,7 +186,8 @@ boost::json::object ToJson(const SweepResult& result) {
            {{"cpu", result.machine.cpu},
             {"cpus", result.machine.cpus},
             {"kernel", result.machine.kernel},
-            {"build", result.machine.build}}},
+            {"build", result.machine.build},
+            {"file_system", result.machine.file_system}}},
           {"commit", result.commit}};
 }
 
