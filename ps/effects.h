@@ -108,6 +108,7 @@ struct Effects {
   std::vector<Mapping> memory_ahead;  // have its pages found (FindPages); nobody waits for it
   bool flush_step = false;            // call OnFlushStep after the events that wait already
   bool retry = false;                 // call OnRetry after retry_ms
+  bool log_delay = false;             // call OnLogDelay after log_delay_ms
   bool lull = false;                  // call OnLull after flush_lull_ms
   bool stopped = false;               // everything is on disk; the shard may go
 };

@@ -1,8 +1,9 @@
 // Records on their way to the push log, and the answers that wait for them.
 //
 // Records are taken in LSN order; one job at a time writes all that have gathered meanwhile (group
-// commit). A failed job is tried again with the same records; until one succeeds the queue is
-// failing and its waiters have been told that the outcome is unknown.
+// commit). Records for which nobody waits may gather until a write is worth its wake-ups. A failed
+// job is tried again with the same records; until one succeeds the queue is failing and its waiters
+// have been told that the outcome is unknown.
 //
 // Threading: one shard, one thread.
 // Cost: no allocation once its lists have grown; they are bounded by log_buffer_bytes_max, which
@@ -43,13 +44,18 @@ class LogQueue {
            !SyncDue() && trim_wanted_ == Lsn(0);
   }
 
-  // Gives the record its LSN.
-  Lsn Append(LogRecord&& record);
+  // Gives the record its LSN. One of kMemory is written once 256 KiB have gathered, or with the
+  // next that somebody waits for, or when RequestWrite says so; the others at once.
+  Lsn Append(LogRecord&& record, Durability durability);
 
   bool IsDurable(Lsn lsn, Durability durability) const;
   // Keeps the answer until IsDurable.
   void Wait(Lsn lsn, Durability durability, uint64_t request_id, Answer answer);
 
+  // Whether there are records that no job is due for.
+  bool gathering() const { return !gathered_.empty() && !WriteDue(); }
+  // No record that is here gathers any longer.
+  void RequestWrite() { write_wanted_ = last_lsn(); }
   // Something else than a waiter wants records up to `lsn` synced.
   void RequestSync(Lsn lsn) { sync_wanted_ = std::max(sync_wanted_, lsn); }
   void RequestTrim(Lsn lsn) { trim_wanted_ = lsn; }
@@ -69,6 +75,7 @@ class LogQueue {
     uint64_t request_id;
     Answer answer;
   };
+  bool WriteDue() const;
   bool SyncDue() const { return sync_wanted_ > synced_; }
   void Release(std::vector<Answer>* answers);
   void FailWaiters(const absl::Status& status, std::vector<Answer>* answers);
@@ -76,6 +83,7 @@ class LogQueue {
   Lsn next_{1};
   Lsn written_;
   Lsn synced_;
+  Lsn write_wanted_;
   Lsn sync_wanted_;
   Lsn trim_wanted_;
   Lsn trim_in_job_;
@@ -84,6 +92,7 @@ class LogQueue {
   bool failing_ = false;
   std::string failure_;
   uint64_t buffered_bytes_ = 0;
+  uint64_t gathered_bytes_ = 0;
   uint64_t waiting_bytes_ = 0;
   uint64_t appended_bytes_ = 0;
   std::vector<LogRecord> gathered_;

@@ -274,8 +274,7 @@ Lsn Shard::ApplyPush(const PushView& push, const ReceivedFrame& frame, const Che
   record.body = frame.body;
   record.body_checksum = frame.header.body_checksum;
   record.owner = frame.owner;
-  const Lsn lsn = log_.Append(std::move(record));
-  if (checked.durability == Durability::kFsync) log_.RequestSync(lsn);
+  const Lsn lsn = log_.Append(std::move(record), checked.durability);
   PumpLog(effects);
 
   if (budgeted()) residency_.BeforePush(RowsOf(push, checked.tables));
@@ -324,7 +323,7 @@ Lsn Shard::LogServerRecord(RecordType type, std::vector<std::byte> body, uint64_
   record.body = *owner;
   record.body_checksum = Checksum(record.body);
   record.owner = std::move(owner);
-  return log_.Append(std::move(record));
+  return log_.Append(std::move(record), Durability::kLog);
 }
 
 Answer Shard::AnswerTo(SessionId session, const ReceivedFrame& request, OutFrame frame) {
@@ -371,6 +370,12 @@ void Shard::OnRetry(Effects* effects) {
   log_failed_ = false;
   log_.RetryTrim();
   if (std::exchange(file_failed_, false)) Carry(flusher_.Retry(), effects);
+  Pump(effects);
+}
+
+void Shard::OnLogDelay(Effects* effects) {
+  log_delay_asked_ = false;
+  log_.RequestWrite();
   Pump(effects);
 }
 
@@ -451,12 +456,14 @@ void Shard::Pump(Effects* effects) {
 
 void Shard::PumpLog(Effects* effects) {
   if (log_failed_ || effects->log_job.has_value()) return;
+  if (stopping_ || limits_.log_delay_ms == 0) log_.RequestWrite();
   std::optional<LogJob> job = log_.NextJob();
   if (job.has_value() && effects->begin_log) {
     effects->begin_log(*job);
   } else {
     effects->log_job = job;
   }
+  if (log_.gathering() && !log_delay_asked_) effects->log_delay = log_delay_asked_ = true;
 }
 
 std::vector<Counter> Shard::Counters() const {

@@ -105,6 +105,8 @@ class Shard {
   void OnSessionClosed(SessionId session, Effects* effects);
   void OnCheckpointDone(const CheckpointOutcome& outcome, Effects* effects);
   void OnRetry(Effects* effects);
+  // Records have gathered for log_delay_ms.
+  void OnLogDelay(Effects* effects);
   // It may be a lull: whether it is one, the shard sees for itself.
   void OnLull(Effects* effects);
   // Refuses requests from here on, writes everything out; `stopped` comes with a later event.
@@ -276,12 +278,13 @@ class Shard {
   uint64_t log_bytes_ = 0;          // of the segments present
   uint64_t flushed_log_bytes_ = 0;  // appended when the last flush began
   bool stopping_ = false;
-  bool log_failed_ = false;    // no log job before OnRetry
-  bool file_failed_ = false;   // the file job is offered again at OnRetry
-  bool lull_asked_ = false;    // OnLull will come
-  bool is_lull_ = false;       // nothing was logged for flush_lull_ms
-  Lsn lull_lsn_;               // last_lsn when it was asked for
-  std::string write_failure_;  // of the last file job; empty where it succeeded
+  bool log_failed_ = false;       // no log job before OnRetry
+  bool file_failed_ = false;      // the file job is offered again at OnRetry
+  bool log_delay_asked_ = false;  // OnLogDelay will come
+  bool lull_asked_ = false;       // OnLull will come
+  bool is_lull_ = false;          // nothing was logged for flush_lull_ms
+  Lsn lull_lsn_;                  // last_lsn when it was asked for
+  std::string write_failure_;     // of the last file job; empty where it succeeded
   bool knows_rows_lsn_ = false;
   bool flush_step_due_ = false;
   bool evict_step_due_ = false;

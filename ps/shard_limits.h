@@ -14,6 +14,9 @@ struct ShardLimits {
   uint32_t dedup_entries_max = 4096;
   uint64_t checkpoint_timeout_ms = 10ull * 60 * 1000;
   uint64_t log_buffer_bytes_max = 256ull << 20;
+  // How long records of durability `memory` may gather before they are written, unless 256 KiB of
+  // them, or a record that somebody waits for, comes first. 0: not at all.
+  uint32_t log_delay_ms = 10;
   // A flush writes every changed row, so it is due when the log since the last one is
   // flush_log_ratio times as large as they are, which bounds what flushes add to the log's own
   // writing; but not before flush_log_bytes, and at flush_log_bytes_max at the latest, which bounds

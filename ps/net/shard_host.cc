@@ -66,6 +66,7 @@ ShardHost::ShardHost(ShardStorage storage, std::unique_ptr<Shard> shard, ServerC
       shard_(std::move(shard)),
       work_(asio::make_work_guard(loop_)),
       retry_timer_(loop_),
+      log_timer_(loop_),
       lull_timer_(loop_),
       stop_timer_(loop_) {}
 
@@ -164,6 +165,7 @@ void ShardHost::Perform(Effects* effects) {
     });
   }
   if (effects->retry) RetryLater();
+  if (effects->log_delay) WriteLogLater();
   if (effects->lull) WaitForLull();
   if (effects->stopped) Finish();
 }
@@ -255,6 +257,15 @@ void ShardHost::RetryLater() {
   });
 }
 
+void ShardHost::WriteLogLater() {
+  log_timer_.expires_after(std::chrono::milliseconds(context_->options.limits.log_delay_ms));
+  log_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) {
+      Handle(EventKind::kOther, [this](Effects* effects) { shard_->OnLogDelay(effects); });
+    }
+  });
+}
+
 void ShardHost::WaitForLull() {
   lull_timer_.expires_after(std::chrono::milliseconds(context_->options.limits.flush_lull_ms));
   lull_timer_.async_wait([this](boost::system::error_code error) {
@@ -286,6 +297,7 @@ void ShardHost::Finish() {
     session->CloseAfter(kFinishTimeoutMs);
   }
   retry_timer_.cancel();
+  log_timer_.cancel();
   lull_timer_.cancel();
   stop_timer_.cancel();
   work_.reset();

@@ -62,6 +62,7 @@ class ShardHost {
   void RunRead(ReadJob job);
   void RunCheckpoint(CheckpointJob job);
   void RetryLater();
+  void WriteLogLater();
   void WaitForLull();
   void ResumeSessions();
   void Finish();
@@ -84,6 +85,7 @@ class ShardHost {
   LogOutcome log_outcome_;
   std::vector<Answer> spare_answers_;  // the memory of an event's answers, for the next event's
   asio::steady_timer retry_timer_;
+  asio::steady_timer log_timer_;
   asio::steady_timer lull_timer_;
   asio::steady_timer stop_timer_;
   std::thread thread_;

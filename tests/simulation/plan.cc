@@ -93,6 +93,7 @@ Plan DrawPlan(Random* random) {
   DrawFaults(random, &plan);
   if (random->Below(2) == 0) plan.limits.flush_lull_ms = 0;
   plan.lull_us = Between(random, 1'000, 50'000);
+  plan.limits.log_delay_ms = static_cast<uint32_t>(random->Below(2) * Between(random, 1, 30));
   return plan;
 }
 

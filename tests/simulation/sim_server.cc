@@ -234,6 +234,13 @@ void SimServer::Perform(Effects effects) {
       Perform(std::move(more));
     });
   }
+  if (effects.log_delay) {
+    InThisLife(uint64_t{world_->plan.limits.log_delay_ms} * 1000, [this] {
+      Effects more;
+      shard_->OnLogDelay(&more);
+      Perform(std::move(more));
+    });
+  }
   if (effects.lull) {
     InThisLife(world_->plan.lull_us, [this] {
       Effects more;

@@ -48,7 +48,7 @@ absl::Status ShardDriver::Start(const RestoreOptions& restore) {
   file_job_.reset();
   read_jobs_.clear();
   checkpoint_job_.reset();
-  flush_step_ = retry_ = lull_ = stopped_ = false;
+  flush_step_ = retry_ = lull_ = log_delay_ = stopped_ = false;
   if (options_.replay_cut.has_value()) shard_->SetReplayCut(*options_.replay_cut);
   std::string found;
   RestoreOptions with = restore;
@@ -111,6 +111,7 @@ void ShardDriver::Perform(Effects effects) {
   flush_step_ |= effects.flush_step;
   retry_ |= effects.retry;
   lull_ |= effects.lull;
+  log_delay_ |= effects.log_delay;
   stopped_ |= effects.stopped;
 }
 
@@ -176,6 +177,15 @@ bool ShardDriver::Lull() {
   if (!std::exchange(lull_, false)) return false;
   Effects effects;
   shard_->OnLull(&effects);
+  Perform(std::move(effects));
+  RunJobs();
+  return true;
+}
+
+bool ShardDriver::LogDelay() {
+  if (!std::exchange(log_delay_, false)) return false;
+  Effects effects;
+  shard_->OnLogDelay(&effects);
   Perform(std::move(effects));
   RunJobs();
   return true;

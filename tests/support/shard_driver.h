@@ -104,6 +104,8 @@ class ShardDriver {
   void Retry();
   // flush_lull_ms have passed; false where nobody waits for that.
   bool Lull();
+  // log_delay_ms have passed; false where nobody waits for that.
+  bool LogDelay();
   // By the clock that the shard is told.
   void Advance(uint64_t ms) { now_ms_ += ms; }
   // Checkpoint jobs of this kind fail with this status.
@@ -143,6 +145,7 @@ class ShardDriver {
   bool flush_step_ = false;
   bool retry_ = false;
   bool lull_ = false;
+  bool log_delay_ = false;
   bool stopped_ = false;
   std::map<CheckpointJob::Kind, absl::Status> failing_checkpoints_;
   uint64_t now_ms_ = 1'700'000'000'000;

@@ -5,10 +5,10 @@
 namespace rowhouse {
 namespace {
 
-Lsn Append(LogQueue* queue) {
+Lsn Append(LogQueue* queue, Durability durability = Durability::kLog, size_t bytes = 10) {
   LogRecord record;
-  record.prefix.resize(10);
-  return queue->Append(std::move(record));
+  record.prefix.resize(bytes);
+  return queue->Append(std::move(record), durability);
 }
 
 Answer AnswerOf(size_t body_bytes) {
@@ -42,6 +42,58 @@ TEST(LogQueue, CountsTheBytesOfAnswersUntilTheyAreReleased) {
   EXPECT_EQ(answers.size(), 2u);
   EXPECT_EQ(queue.waiting_bytes(), 0u);
   EXPECT_EQ(queue.buffered_bytes(), 10u) << "the record itself is still to be written";
+}
+
+TEST(LogQueue, RecordsThatNobodyWaitsForGatherUntilAWriteIsWorthIt) {
+  LogQueue queue;
+  queue.Start(Lsn(1), 0);
+  Append(&queue, Durability::kMemory, 128 << 10);
+  EXPECT_FALSE(queue.NextJob().has_value());
+  EXPECT_TRUE(queue.gathering());
+  EXPECT_FALSE(queue.idle());
+  Append(&queue, Durability::kMemory, 128 << 10);
+  EXPECT_FALSE(queue.gathering());
+  const std::optional<LogJob> job = queue.NextJob();
+  ASSERT_TRUE(job.has_value());
+  EXPECT_EQ(job->records.size(), 2u);
+
+  Append(&queue, Durability::kMemory);
+  std::vector<Answer> answers;
+  queue.Done(Written(Lsn(2)), &answers);
+  EXPECT_FALSE(queue.NextJob().has_value()) << "it gathers anew";
+  EXPECT_TRUE(queue.gathering());
+}
+
+TEST(LogQueue, ARecordThatSomebodyWaitsForTakesThoseWithItThatHaveGathered) {
+  for (const Durability durability : {Durability::kLog, Durability::kFsync}) {
+    LogQueue queue;
+    queue.Start(Lsn(1), 0);
+    Append(&queue, Durability::kMemory);
+    ASSERT_FALSE(queue.NextJob().has_value());
+    Append(&queue, durability);
+    const std::optional<LogJob> job = queue.NextJob();
+    ASSERT_TRUE(job.has_value());
+    EXPECT_EQ(job->records.size(), 2u);
+    EXPECT_EQ(job->sync, durability == Durability::kFsync);
+  }
+}
+
+TEST(LogQueue, RecordsGatherNoLongerWhenAWriteOrASyncOfThemIsWanted) {
+  LogQueue queue;
+  queue.Start(Lsn(1), 0);
+  Append(&queue, Durability::kMemory);
+  queue.RequestWrite();
+  EXPECT_FALSE(queue.gathering());
+  ASSERT_TRUE(queue.NextJob().has_value());
+  std::vector<Answer> answers;
+  queue.Done(Written(Lsn(1)), &answers);
+
+  Append(&queue, Durability::kMemory);
+  ASSERT_FALSE(queue.NextJob().has_value());
+  queue.RequestSync(Lsn(2));
+  const std::optional<LogJob> job = queue.NextJob();
+  ASSERT_TRUE(job.has_value());
+  EXPECT_EQ(job->records.size(), 1u);
 }
 
 TEST(LogQueue, ATrimThatFailedIsDueAgainWhenAskedAndFailsNothingElse) {

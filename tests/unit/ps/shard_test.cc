@@ -247,7 +247,7 @@ TEST_F(ShardTest, AnswersAPushOnlyWhenItsRecordIsWritten) {
 }
 
 TEST_F(ShardTest, BeginsToWriteAPushBeforeItsRowsChange) {
-  for (const Durability durability : {Durability::kMemory, Durability::kLog, Durability::kFsync}) {
+  for (const Durability durability : {Durability::kLog, Durability::kFsync}) {
     TableSpec spec = Spec(StrCat("of-", static_cast<int>(durability)));
     spec.durability = durability;
     driver_.Create(spec);
@@ -269,21 +269,83 @@ TEST_F(ShardTest, BeginsToWriteAPushBeforeItsRowsChange) {
     EXPECT_EQ(begun[0].sync, durability == Durability::kFsync);
     EXPECT_FALSE(effects.log_job.has_value());
     EXPECT_EQ(driver_.CounterValue("rows_pushed"), pushed + 1);
-    EXPECT_EQ(effects.answers.size(), durability == Durability::kMemory ? 1u : 0u);
+    EXPECT_EQ(effects.answers.size(), 0u);
     Effects after;
     driver_.shard().OnLogDone(RunLogJob(begun[0], &driver_.log()), &after);
     driver_.set_run_log_jobs(true);
   }
 }
 
-TEST_F(ShardTest, APushOfDurabilityMemoryIsAnsweredAtOnce) {
-  TableSpec spec = Spec("fast");
-  spec.durability = Durability::kMemory;
-  driver_.Create(spec);
-  driver_.set_run_log_jobs(false);
-  TestPush push;
-  push.sections = {SectionOf(spec, {Key(1)}, std::vector<float>(4, 1))};
-  EXPECT_TRUE(Push(push).answered);
+// Pushes to a table of durability `memory`, whose log records may gather.
+class ShardGatherTest : public ShardTest {
+ protected:
+  explicit ShardGatherTest(uint32_t log_delay_ms = 10) : ShardTest(WithDelay(log_delay_ms)) {
+    spec_.durability = Durability::kMemory;
+  }
+
+  uint64_t PushOnce(size_t rows = 1) {
+    std::vector<Key> keys;
+    for (size_t i = 0; i < rows; ++i) keys.push_back(Key(i + 1));
+    EXPECT_TRUE(Push(PushOf(++pushes_, std::move(keys))).answered);
+    return pushes_;
+  }
+  bool AllWritten() { return driver_.CounterValue("log_buffered_bytes") == 0; }
+
+ private:
+  static ShardDriver::Options WithDelay(uint32_t log_delay_ms) {
+    ShardDriver::Options options;
+    options.limits.log_delay_ms = log_delay_ms;
+    return options;
+  }
+  uint64_t pushes_ = 0;
+};
+
+TEST_F(ShardGatherTest, PushesAreAnsweredAtOnceAndWrittenTogetherAfterADelay) {
+  PushOnce();
+  const uint64_t one = driver_.CounterValue("log_buffered_bytes");
+  EXPECT_GT(one, 0u);
+  PushOnce();
+  EXPECT_EQ(driver_.CounterValue("log_buffered_bytes"), 2 * one);
+  EXPECT_TRUE(driver_.LogDelay());
+  EXPECT_TRUE(AllWritten());
+  EXPECT_FALSE(driver_.LogDelay()) << "no timer where nothing gathers";
+  PushOnce();
+  EXPECT_TRUE(driver_.LogDelay());
+  EXPECT_TRUE(AllWritten());
+}
+
+TEST_F(ShardGatherTest, ALargePushIsWrittenAtOnce) {
+  PushOnce((256 << 10) / (sizeof(Key) + spec_.dim * sizeof(float)));
+  EXPECT_TRUE(AllWritten());
+  EXPECT_FALSE(driver_.LogDelay());
+}
+
+TEST_F(ShardGatherTest, AStopWritesWhatHasGathered) {
+  const uint64_t pushes = PushOnce();
+  EXPECT_TRUE(driver_.Stop());
+  ASSERT_TRUE(driver_.Start().ok());
+  EXPECT_EQ(Push(PushOf(pushes, {Key(1)})).As<PushAnswer>().duplicate, 1u);
+}
+
+TEST_F(ShardGatherTest, WhatHasGatheredWhenTheLogFailsIsWrittenLater) {
+  PushOnce();
+  driver_.files().SetDiskBytesMax(0);
+  EXPECT_TRUE(driver_.LogDelay());
+  EXPECT_FALSE(AllWritten());
+  driver_.files().SetDiskBytesMax(1 << 30);
+  driver_.Retry();
+  EXPECT_TRUE(AllWritten());
+}
+
+class ShardWithoutLogDelayTest : public ShardGatherTest {
+ protected:
+  ShardWithoutLogDelayTest() : ShardGatherTest(0) {}
+};
+
+TEST_F(ShardWithoutLogDelayTest, EveryPushIsWrittenAtOnce) {
+  PushOnce();
+  EXPECT_TRUE(AllWritten());
+  EXPECT_FALSE(driver_.LogDelay());
 }
 
 TEST_F(ShardTest, WhenTheLogFailsPushesAreRefusedPullsGoOnAndServiceResumes) {
