@@ -303,6 +303,7 @@ void ClientProcess::Submit(std::shared_ptr<OpenCall> open, bool is_push) {
   const bool counts = !open->then;  // what the client says of its own accord does not
   open_calls_ += counts;
   call->unanswered = call->requests.size();
+  call->ended = [](const Call& ended) { ended.done(ended.error); };
   call->done = [this, counts, then = std::move(open->then)](const absl::Status& status) {
     open_calls_ -= counts;
     if (then) then(status);

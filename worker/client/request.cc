@@ -36,8 +36,7 @@ void FinishRequest(Call* call, Request* request, absl::Status result) {
   if (call->error.ok()) call->error = request->result;
   CHECK_GT(call->unanswered, 0u);
   if (--call->unanswered > 0) return;
-  if (call->ended) call->ended(*call);
-  call->done(call->error);
+  call->ended(*call);
 }
 
 }  // namespace rowhouse

@@ -51,7 +51,8 @@ struct Call {
   std::chrono::steady_clock::time_point deadline;
   std::vector<Request> requests;
   std::function<void(absl::Status)> done;
-  std::function<void(const Call&)> ended;  // of whoever keeps the open calls; before `done`
+  // Of whoever keeps the open calls: all requests are done, and it is to call `done`.
+  std::function<void(const Call&)> ended;
 
   size_t unanswered = 0;  // requests not done
   absl::Status error;     // the first one
@@ -64,8 +65,7 @@ std::vector<std::byte> HeadWithRoom(std::span<const std::byte> body_begin);
 // REQUIRES: the body is below 4 GiB.
 void SealFrame(Request* request, uint64_t id);
 
-// Marks one request as done; calls `ended` and `done` after the last. The first error is the
-// call's.
+// Marks one request as done; calls `ended` after the last. The first error is the call's.
 void FinishRequest(Call* call, Request* request, absl::Status result);
 
 }  // namespace rowhouse

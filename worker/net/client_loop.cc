@@ -112,21 +112,32 @@ class AsioClientLoop : public ClientLoop {
   }
 
   void Begin(std::shared_ptr<Call> call) {
+    call->ended = [this](const Call& ended) { Finish(ended); };
+    calls_.push_back(call);
     if (!broken_.ok()) return End(*call, broken_);
-    call->ended = [this](const Call& ended) { Forget(ended); };
     for (Request& request : call->requests) {
       links_[request.shard.value()]->Enqueue(call, &request);
     }
-    calls_.push_back(std::move(call));
     if (!deadline_armed_) ArmDeadline();
   }
 
-  void Forget(const Call& call) {
+  // Its `done` comes once the event is over that ends it.
+  void Finish(const Call& call) {
     const auto found = std::lower_bound(calls_.begin(), calls_.end(), call.requests.front().id,
                                         [](const std::shared_ptr<Call>& open, uint64_t id) {
                                           return open->requests.front().id < id;
                                         });
-    if (found != calls_.end() && found->get() == &call) calls_.erase(found);
+    if (finished_.empty()) asio::post(io_, [this] { TellFinished(); });
+    finished_.push_back(std::move(*found));
+    calls_.erase(found);
+  }
+
+  void TellFinished() {
+    telling_.swap(finished_);
+    while (!telling_.empty()) {
+      telling_.back()->done(telling_.back()->error);
+      telling_.pop_back();
+    }
   }
 
   void ArmLease() {
@@ -182,7 +193,8 @@ class AsioClientLoop : public ClientLoop {
     deadline_timer_.cancel();
     lease_timer_.cancel();
     for (const auto& link : links_) link->Stop();
-    for (const auto& call : std::exchange(calls_, {})) {
+    while (!calls_.empty()) {
+      const std::shared_ptr<Call> call = calls_.back();
       for (const auto& link : links_) link->Drop(*call);
       End(*call, status);
     }
@@ -215,6 +227,8 @@ class AsioClientLoop : public ClientLoop {
   // deadline.
   std::vector<std::shared_ptr<Call>> calls_;
   std::vector<std::shared_ptr<Call>> beginning_;  // the memory of submitted_, in turns
+  std::vector<std::shared_ptr<Call>> finished_;   // to be told
+  std::vector<std::shared_ptr<Call>> telling_;    // the memory of finished_, in turns
   bool deadline_armed_ = false;
   absl::Status broken_;
   std::thread thread_;

@@ -16,6 +16,7 @@ class RequestQueueTest : public testing::Test {
     auto call = std::make_shared<Call>();
     call->requests.resize(request_count);
     call->unanswered = request_count;
+    call->ended = [](const Call& ended) { ended.done(ended.error); };
     call->done = [this, number = call_count_++](absl::Status status) {
       ended_.emplace_back(number, std::move(status));
     };
