@@ -58,7 +58,7 @@ class FrameReader {
   // The same in parts, for who wants every frame of one read before the next read:
   //
   //   while (*reader.Take(&frame)) ...
-  //   auto [error, bytes] = co_await socket.async_read_some(reader.Room(), kAwaitTuple);
+  //   auto [error, bytes] = co_await socket.async_read_some(reader.Room(socket), kAwaitTuple);
   //   reader.Received(error, bytes)
   //
   // Whether a whole frame was there.

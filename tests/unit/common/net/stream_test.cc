@@ -14,6 +14,7 @@
 #include <chrono>
 #include <deque>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <random>
 #include <set>
@@ -326,6 +327,30 @@ TEST_F(StreamTest, RefusedConnectionsNameTheEndpoint) {
   EXPECT_EQ(ReasonOf(local.status()), RefusalReason::kDisconnected);
   const std::string where(local.status().message());
   EXPECT_NE(where.find("unix:/nowhere/socket"), std::string::npos) << where;
+}
+
+// As far as net.core.wmem_max allows.
+TEST(WidenIfUnix, GivesUnixSocketsRoomForLargeFramesAndLeavesTcpAlone) {
+  asio::io_context io;
+  asio::local::stream_protocol::socket near(io), far(io);
+  asio::local::connect_pair(near, far);
+  int most = 0;
+  ASSERT_TRUE(std::ifstream("/proc/sys/net/core/wmem_max") >> most);
+  StreamSocket local(std::move(near));
+  WidenIfUnix(local);
+  asio::socket_base::send_buffer_size bytes;
+  local.get_option(bytes);
+  EXPECT_EQ(bytes.value(), std::min(most, 4 << 20));
+
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});
+  asio::ip::tcp::socket tcp(io);
+  tcp.connect(acceptor.local_endpoint());
+  StreamSocket remote(std::move(tcp));
+  asio::socket_base::send_buffer_size before;
+  remote.get_option(before);
+  WidenIfUnix(remote);
+  remote.get_option(bytes);
+  EXPECT_EQ(bytes.value(), before.value());
 }
 
 }  // namespace
