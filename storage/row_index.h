@@ -2,7 +2,8 @@
 //
 // The index consists of parts, chosen by the low bits of a key's fingerprint through a directory
 // (extendible hashing): a part that is full becomes two, so no insertion moves more than the 5,000
-// entries of one part. Within a part an entry's home is a bucket of one cache line, chosen by
+// entries of one part (but where keys were chosen so that their fingerprints agree: such a part
+// grows as a whole). Within a part an entry's home is a bucket of one cache line, chosen by
 // middle bits; the top bits, which say what shard owns the key, decide nothing here. A bucket has
 // twelve entries of a row number and a tag byte, so that rows of other keys are hardly ever read.
 // Where a bucket is full, an entry lies in one behind it, and each bucket that it passed over

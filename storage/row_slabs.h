@@ -45,7 +45,8 @@ class RowSlabs {
   // Copies the last row into a free one, whose number it returns, and takes the last number away.
   // REQUIRES: the last row is taken, another one is free.
   uint32_t MoveLast();
-  // Gives the memory behind the last row, and what was mapped ahead, back to the system.
+  // Gives the memory behind the last row, and what was mapped ahead, back to the system. Nothing is
+  // mapped ahead again before the next slab is begun: it would be given back at once.
   void Trim();
 
   // Where the last of eight slabs or more is half full, maps the next one, once, and returns it for

@@ -78,15 +78,15 @@ class Sustained {
   absl::Status Run(Headline* headline) {
     const TempDir temp_dir;
     const std::string directory = options_.data_dir.empty() ? temp_dir.path() : options_.data_dir;
-    RETURN_IF_ERROR(Append(directory));
+    RETURN_IF_ERROR(MeasureAppends(directory));
     RETURN_IF_ERROR(PushForLong());
-    RETURN_IF_ERROR(Append(directory));
-    Append(headline);
+    RETURN_IF_ERROR(MeasureAppends(directory));
+    Report(headline);
     return absl::OkStatus();
   }
 
  private:
-  absl::Status Append(const std::string& directory) {
+  absl::Status MeasureAppends(const std::string& directory) {
     std::filesystem::create_directories(directory);
     ::sync();
     ASSIGN_OR_RETURN(const double rate,
@@ -131,7 +131,7 @@ class Sustained {
     return absl::OkStatus();
   }
 
-  void Append(Headline* headline) const {
+  void Report(Headline* headline) const {
     double appended = 0;
     Rate appends{"append_sync", {}, "MB/s"};
     for (const double rate : append_rates_) {
@@ -148,6 +148,17 @@ class Sustained {
       headline->rates.push_back({"unflushed" + suffix, unflushed_[half], "M rows pushed"});
       headline->rates.push_back({"disk" + suffix, disk_[half], "GB"});
     }
+    headline->rates.push_back({"unflushed_growth", {Growth(unflushed_)}, "2nd half / 1st"});
+    headline->rates.push_back({"disk_growth", {Growth(disk_)}, "2nd half / 1st"});
+  }
+
+  // By their largest: both rise between two flushes, and fall after each.
+  static double Growth(const std::vector<double> (&halves)[2]) {
+    const auto largest = [](const std::vector<double>& half) {
+      return *std::max_element(half.begin(), half.end());
+    };
+    const double first = largest(halves[0]);
+    return first > 0 ? largest(halves[1]) / first : 0;
   }
 
   const HeadlineOptions& options_;
