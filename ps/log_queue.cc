@@ -59,6 +59,7 @@ bool LogQueue::IsDurable(Lsn lsn, Durability durability) const {
 }
 
 void LogQueue::Wait(Lsn lsn, Durability durability, uint64_t request_id, Answer answer) {
+  RequestWrite();  // the record may be one that gathers
   if (durability == Durability::kFsync) RequestSync(lsn);
   waiting_bytes_ += answer.frame.size_bytes;
   waiting_.push_back({lsn, durability, request_id, std::move(answer)});

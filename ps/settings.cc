@@ -74,7 +74,7 @@ void AddStorage(ServerOptions* server, Settings* settings) {
                    "Large writes of the push log go past the system's page cache");
   settings->Integer("log_buffer_bytes_max", &limits.log_buffer_bytes_max, {kMiB, 65536 * kMiB},
                     "bytes", "Records waiting to be written before requests wait too");
-  settings->Integer("log_delay_ms", &limits.log_delay_ms, {0, 1000}, "ms",
+  settings->Integer("log_delay_ms", &limits.log_delay_ms, {0, 500}, "ms",
                     "How long small pushes of durability memory may gather before they are written "
                     "to the push log; 0: not at all");
   settings->Integer("flush_log_bytes", &limits.flush_log_bytes, {kMiB, (1ull << 20) * kMiB},

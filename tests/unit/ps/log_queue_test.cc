@@ -78,6 +78,16 @@ TEST(LogQueue, ARecordThatSomebodyWaitsForTakesThoseWithItThatHaveGathered) {
   }
 }
 
+// A repeated request logs nothing, and is answered when what it stands on is written.
+TEST(LogQueue, AnAnswerThatWaitsForAGatheringRecordHasItWritten) {
+  LogQueue queue;
+  queue.Start(Lsn(1), 0);
+  const Lsn lsn = Append(&queue, Durability::kMemory);
+  ASSERT_FALSE(queue.NextJob().has_value());
+  queue.Wait(lsn, Durability::kLog, 1, AnswerOf(0));
+  EXPECT_TRUE(queue.NextJob().has_value());
+}
+
 TEST(LogQueue, RecordsGatherNoLongerWhenAWriteOrASyncOfThemIsWanted) {
   LogQueue queue;
   queue.Start(Lsn(1), 0);

@@ -314,10 +314,26 @@ TEST_F(ShardGatherTest, PushesAreAnsweredAtOnceAndWrittenTogetherAfterADelay) {
   EXPECT_TRUE(AllWritten());
 }
 
+// Nobody waits for the log, and the record is on its way there before a row changes.
 TEST_F(ShardGatherTest, ALargePushIsWrittenAtOnce) {
-  PushOnce((256 << 10) / (sizeof(Key) + spec_.dim * sizeof(float)));
-  EXPECT_TRUE(AllWritten());
-  EXPECT_FALSE(driver_.LogDelay());
+  const size_t rows = (256 << 10) / (sizeof(Key) + spec_.dim * sizeof(float));
+  std::vector<Key> keys;
+  for (size_t i = 0; i < rows; ++i) keys.push_back(Key(i + 1));
+  const TestPush push = PushOf(1, std::move(keys));
+  driver_.set_run_log_jobs(false);
+  const uint64_t pushed = driver_.CounterValue("rows_pushed");
+  std::vector<LogJob> begun;
+  Effects effects;
+  effects.begin_log = [&](const LogJob& job) {
+    begun.push_back(job);
+    EXPECT_EQ(driver_.CounterValue("rows_pushed"), pushed);
+  };
+  const ReceivedFrame frame = Request(Op::kPush, 1000, PushBody(push));
+  driver_.shard().OnRequest(SessionId(1), frame, 1, &effects);
+  ASSERT_EQ(begun.size(), 1u);
+  EXPECT_EQ(driver_.CounterValue("rows_pushed"), pushed + rows);
+  EXPECT_EQ(effects.answers.size(), 1u);
+  EXPECT_FALSE(effects.log_delay);
 }
 
 TEST_F(ShardGatherTest, AStopWritesWhatHasGathered) {
