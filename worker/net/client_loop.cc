@@ -127,6 +127,7 @@ class AsioClientLoop : public ClientLoop {
                                         [](const std::shared_ptr<Call>& open, uint64_t id) {
                                           return open->requests.front().id < id;
                                         });
+    CHECK(found != calls_.end() && found->get() == &call);
     if (finished_.empty()) asio::post(io_, [this] { TellFinished(); });
     finished_.push_back(std::move(*found));
     calls_.erase(found);
@@ -194,7 +195,7 @@ class AsioClientLoop : public ClientLoop {
     lease_timer_.cancel();
     for (const auto& link : links_) link->Stop();
     while (!calls_.empty()) {
-      const std::shared_ptr<Call> call = calls_.back();
+      const std::shared_ptr<Call> call = calls_.front();
       for (const auto& link : links_) link->Drop(*call);
       End(*call, status);
     }
