@@ -24,6 +24,7 @@ constexpr size_t kAppendBytes = 1000000;
 constexpr uint64_t kSyncBytes = 64000000;
 constexpr uint32_t kSlices = 12;
 constexpr size_t kFinalStride = 97;
+constexpr double kNothing = 1e-3;  // MB, or thousand rows
 
 absl::Status FileError(std::string_view what, const std::string& path) {
   return absl::UnavailableError(
@@ -157,8 +158,7 @@ class Sustained {
     const auto largest = [](const std::vector<double>& half) {
       return *std::max_element(half.begin(), half.end());
     };
-    const double first = largest(halves[0]);
-    return first > 0 ? largest(halves[1]) / first : 0;
+    return largest(halves[1]) / std::max(largest(halves[0]), kNothing);
   }
 
   const HeadlineOptions& options_;
