@@ -49,9 +49,10 @@ struct LogJob {
 struct LogOutcome {
   absl::Status status;  // of writing and syncing
   absl::Status trim;
-  Lsn written;             // last record handed to the operating system
-  Lsn synced;              // last record known to survive power loss
-  uint64_t log_bytes = 0;  // of all segments
+  std::vector<RemovedFile> removed;  // by the trim; to be destroyed where no request waits for it
+  Lsn written;                       // last record handed to the operating system
+  Lsn synced;                        // last record known to survive power loss
+  uint64_t log_bytes = 0;            // of all segments
 };
 
 // Ingest the entries, sorted by key, bookkeeping in a file of its own before rows; the outcome goes

@@ -82,7 +82,9 @@ absl::Status RestoreShard(const RestoreOptions& options, ShardStorage* storage, 
 LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
   LogOutcome outcome;
   // First the trim: on a full disk it is what makes room.
-  if (job.trim_through != Lsn(0)) outcome.trim = Detached(log->Trim(job.trim_through));
+  if (job.trim_through != Lsn(0)) {
+    outcome.trim = Detached(log->Trim(job.trim_through, &outcome.removed));
+  }
   outcome.status = Detached(WriteAndSync(job, log));
   outcome.written = Lsn(log->next_lsn().value() - 1);
   outcome.synced = log->synced_lsn();

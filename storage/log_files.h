@@ -36,6 +36,11 @@ class LogFile {
   virtual uint64_t size_bytes() const = 0;
 };
 
+// The bytes of a file that has no name any more, null where they are gone already. Whoever destroys
+// it last waits while the disk takes them back: 25 ms for 64 MiB were seen where the file system
+// tells the disk of every freed block.
+using RemovedFile = std::shared_ptr<const void>;
+
 class LogFiles {
  public:
   virtual ~LogFiles() = default;
@@ -49,7 +54,9 @@ class LogFiles {
                                                       size_t bytes) const = 0;
   virtual absl::StatusOr<uint64_t> SizeBytes(std::string_view name) const = 0;
   virtual absl::StatusOr<std::vector<std::string>> List() const = 0;  // sorted
-  virtual absl::Status Remove(std::string_view name) = 0;
+  // The name is gone at once. It may be back after a power loss, until the directory is next
+  // synced.
+  virtual absl::StatusOr<RemovedFile> Remove(std::string_view name) = 0;
   // Of a file that hard links can be made of; empty where there is no such thing.
   virtual std::string LinkPath(std::string_view) const { return {}; }
   // Human-readable place of a file, for messages.

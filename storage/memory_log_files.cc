@@ -197,15 +197,16 @@ absl::StatusOr<std::vector<std::string>> MemoryLogFiles::List() const {
   return names;
 }
 
-absl::Status MemoryLogFiles::Remove(std::string_view name) {
+absl::StatusOr<RemovedFile> MemoryLogFiles::Remove(std::string_view name) {
   const std::lock_guard lock(state_->mutex);
   const auto found = state_->files.find(name);
   if (found == state_->files.end()) return Missing(name);
   if (state_->fail_removes) {
     return absl::UnavailableError(StrCat(Describe(name), ": the removal failed"));
   }
+  RemovedFile removed = std::move(found->second);
   state_->files.erase(found);
-  return absl::OkStatus();
+  return removed;
 }
 
 std::string MemoryLogFiles::Describe(std::string_view name) const {

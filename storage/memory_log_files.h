@@ -25,7 +25,7 @@ class MemoryLogFiles final : public LogFiles {
                                               size_t bytes) const override;
   absl::StatusOr<uint64_t> SizeBytes(std::string_view name) const override;
   absl::StatusOr<std::vector<std::string>> List() const override;
-  absl::Status Remove(std::string_view name) override;
+  absl::StatusOr<RemovedFile> Remove(std::string_view name) override;
   std::string Describe(std::string_view name) const override;
 
   // Power loss: every file falls back to what was last synced.

@@ -162,10 +162,12 @@ class PosixLogFiles final : public LogFiles {
     return names;
   }
 
-  absl::Status Remove(std::string_view name) override {
+  // The system frees the blocks of a file when its last descriptor is closed.
+  absl::StatusOr<RemovedFile> Remove(std::string_view name) override {
     const std::string path = Describe(name);
+    ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_PATH, "remove"));
     if (unlink(path.c_str()) != 0) return PosixError("remove", path);
-    return SyncDirectory(directory_);
+    return std::make_shared<const UniqueFd>(std::move(fd));
   }
 
   std::string LinkPath(std::string_view name) const override { return Describe(name); }

@@ -86,11 +86,12 @@ class SegmentedPushLog final : public PushLog {
   }
 
   // Oldest first, so that what stays is always without a gap.
-  absl::Status Trim(Lsn watermark) override {
+  absl::Status Trim(Lsn watermark, std::vector<RemovedFile>* removed) override {
     if (options_.archive) return absl::OkStatus();
     while (segments_.size() > 1 && segments_[1].first_lsn.value() <= watermark.value() + 1) {
-      const absl::Status status = files_->Remove(segments_.front().name);
-      if (!status.ok() && !absl::IsNotFound(status)) return status;
+      absl::StatusOr<RemovedFile> segment = files_->Remove(segments_.front().name);
+      if (!segment.ok() && !absl::IsNotFound(segment.status())) return segment.status();
+      if (segment.ok()) removed->push_back(*std::move(segment));
       segments_.erase(segments_.begin());
     }
     return absl::OkStatus();

@@ -74,8 +74,10 @@ class PushLog {
   // records: contiguous LSNs that begin at next_lsn(). One vectored write.
   virtual absl::Status Write(std::span<const LogRecord> records) = 0;
   virtual absl::Status Sync() = 0;
-  // Unlinks segments whose records all lie at or below `watermark` (unless archived).
-  virtual absl::Status Trim(Lsn watermark) = 0;
+  // Removes segments whose records all lie at or below `watermark` (unless archived). Their bytes,
+  // appended to `removed` also where one could not be removed, are the caller's to destroy: later,
+  // where nobody waits for the log.
+  virtual absl::Status Trim(Lsn watermark, std::vector<RemovedFile>* removed) = 0;
 
   virtual Lsn next_lsn() const = 0;
   virtual Lsn synced_lsn() const = 0;

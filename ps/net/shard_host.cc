@@ -179,7 +179,8 @@ void ShardHost::RunLog(LogJob job) {
 }
 
 void ShardHost::LogDone() {
-  const LogOutcome outcome = std::move(log_outcome_);
+  LogOutcome outcome = std::move(log_outcome_);
+  if (!outcome.removed.empty()) Free(std::exchange(outcome.removed, {}));
   NoteFailure(outcome.status, "push log");
   if (!outcome.trim.ok()) {
     LOG_EVERY_N(WARNING, 25) << "shard " << identity_.shard << ": the push log cannot be "
@@ -187,6 +188,11 @@ void ShardHost::LogDone() {
                              << " ms: " << outcome.trim.message();
   }
   Handle(EventKind::kLogDone, [&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
+}
+
+// On the threads that write files of rows: no request waits for those.
+void ShardHost::Free(std::vector<RemovedFile> removed) {
+  asio::post(context_->file_pool, [removed = std::move(removed)]() mutable { removed.clear(); });
 }
 
 void ShardHost::RunFile(FileJob job) {

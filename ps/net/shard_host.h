@@ -58,6 +58,7 @@ class ShardHost {
   void Perform(Effects* effects);
   void RunLog(LogJob job);
   void LogDone();
+  void Free(std::vector<RemovedFile> removed);
   void RunFile(FileJob job);
   void RunRead(ReadJob job);
   void RunCheckpoint(CheckpointJob job);

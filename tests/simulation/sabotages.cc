@@ -25,7 +25,9 @@ class LateLog final : public PushLog {
     RETURN_IF_ERROR(WriteLate());
     return log_->Sync();
   }
-  absl::Status Trim(Lsn watermark) override { return log_->Trim(watermark); }
+  absl::Status Trim(Lsn watermark, std::vector<RemovedFile>* removed) override {
+    return log_->Trim(watermark, removed);
+  }
   Lsn next_lsn() const override { return Lsn(log_->next_lsn().value() + late_.size()); }
   Lsn synced_lsn() const override { return log_->synced_lsn(); }
   uint64_t size_bytes() const override { return log_->size_bytes(); }

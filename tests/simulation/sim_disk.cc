@@ -75,12 +75,13 @@ class SimDisk::View final : public ForwardingLogFiles {
     }));
     return file;
   }
-  absl::Status Remove(std::string_view name) override {
-    return disk_->DoWrite([&] {
+  absl::StatusOr<RemovedFile> Remove(std::string_view name) override {
+    RETURN_IF_ERROR(disk_->DoWrite([&] {
       const absl::Status status = disk_->Unlink(name);
       disk_->world_->Count(status.ok() ? "segment unlinked" : "unlink failed");
       return status;
-    });
+    }));
+    return nullptr;
   }
 
  private:
@@ -164,7 +165,7 @@ void SimDisk::DropImages() {
 absl::Status SimDisk::Unlink(std::string_view name) {
   ASSIGN_OR_RETURN(const uint64_t size_bytes, files_.SizeBytes(name));
   ASSIGN_OR_RETURN(std::vector<std::byte> bytes, files_.Read(name, 0, size_bytes));
-  RETURN_IF_ERROR(files_.Remove(name));
+  RETURN_IF_ERROR(files_.Remove(name).status());
   unlinked_[std::string(name)] = std::move(bytes);
   return absl::OkStatus();
 }

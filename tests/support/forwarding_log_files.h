@@ -52,7 +52,9 @@ class ForwardingLogFiles : public LogFiles {
     return files_->SizeBytes(name);
   }
   absl::StatusOr<std::vector<std::string>> List() const override { return files_->List(); }
-  absl::Status Remove(std::string_view name) override { return files_->Remove(name); }
+  absl::StatusOr<RemovedFile> Remove(std::string_view name) override {
+    return files_->Remove(name);
+  }
   std::string LinkPath(std::string_view name) const override { return files_->LinkPath(name); }
   std::string Describe(std::string_view name) const override { return files_->Describe(name); }
 

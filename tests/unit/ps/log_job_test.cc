@@ -72,12 +72,14 @@ TEST_F(LogJobTest, ATrimThatFailsFailsNothingElse) {
   LogOutcome outcome = Write(4, Lsn(2));
   EXPECT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_FALSE(outcome.trim.ok());
+  EXPECT_TRUE(outcome.removed.empty());
   EXPECT_EQ(outcome.written, Lsn(4));
   const uint64_t before = outcome.log_bytes;
 
   files_.FailRemoves(false);
   outcome = RunLogJob({{}, false, Lsn(2)}, log_.get());
   EXPECT_TRUE(outcome.trim.ok()) << outcome.trim;
+  EXPECT_FALSE(outcome.removed.empty());
   EXPECT_LT(outcome.log_bytes, before);
 }
 

@@ -65,6 +65,7 @@ class LogPartsTest : public testing::Test {
 
   const std::vector<std::byte> body_ = std::vector<std::byte>(96);
   MemoryLogFiles files_;
+  std::vector<RemovedFile> removed_;
   std::unique_ptr<PushLog> log_;
 };
 
@@ -94,7 +95,7 @@ TEST_F(LogPartsTest, AreNoneWhereTheRowsHaveEverything) {
 }
 
 TEST_F(LogPartsTest, MustAllBeThere) {
-  ASSERT_TRUE(log_->Trim(Lsn(6)).ok());
+  ASSERT_TRUE(log_->Trim(Lsn(6), &removed_).ok());
   EXPECT_TRUE(FindLogParts(files_, Lsn(6), Lsn(9)).ok());
   EXPECT_EQ(FindLogParts(files_, Lsn(1), Lsn(9)).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(FindLogParts(files_, Lsn(6), Lsn(11)).status().code(), absl::StatusCode::kDataLoss);

@@ -1,13 +1,9 @@
 // What every LogFiles must do, over both of them; below it, the faults of the one in memory.
 #include "storage/log_files.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <numeric>
 #include <random>
 #include <string>
@@ -16,6 +12,8 @@
 #include "storage/direct_file.h"
 #include "storage/memory_log_files.h"
 #include "storage/posix_log_files.h"
+#include "tests/support/cached_pages.h"
+#include "tests/support/deleted_files.h"
 #include "tests/unit/storage/test_files.h"
 
 namespace rowhouse {
@@ -147,7 +145,7 @@ TEST_P(LogFilesTest, CreateRefusesAnExistingName) {
 TEST_P(LogFilesTest, MissingFilesAreNotFoundByName) {
   for (const absl::Status& status :
        {files_->OpenForAppend("gone").status(), files_->Read("gone", 0, 1).status(),
-        files_->SizeBytes("gone").status(), files_->Remove("gone")}) {
+        files_->SizeBytes("gone").status(), files_->Remove("gone").status()}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
     EXPECT_THAT(std::string(status.message()), HasSubstr("gone"));
   }
@@ -205,17 +203,6 @@ INSTANTIATE_TEST_SUITE_P(, LogFilesTest,
                            return "";
                          });
 
-size_t CachedPages(const std::string& path, size_t bytes) {
-  const int fd = open(path.c_str(), O_RDONLY);
-  void* const memory = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
-  close(fd);
-  std::vector<unsigned char> pages((bytes + 4095) / 4096);
-  EXPECT_EQ(mincore(memory, bytes, pages.data()), 0);
-  munmap(memory, bytes);
-  return static_cast<size_t>(
-      std::count_if(pages.begin(), pages.end(), [](unsigned char page) { return page & 1; }));
-}
-
 TEST(PosixLogFiles, LargeWritesGoPastThePageCacheWhereTheyAreAskedTo) {
   const std::string text = Noise(1 << 20, 1);
   for (const LogWrites writes : {LogWrites::kCached, LogWrites::kDirect}) {
@@ -231,6 +218,19 @@ TEST(PosixLogFiles, LargeWritesGoPastThePageCacheWhereTheyAreAskedTo) {
       EXPECT_LE(pages, 2u) << "the first block, and the last";
     }
   }
+}
+
+// Who trims the log must not wait until the disk has freed what was trimmed.
+TEST(PosixLogFiles, ARemovedFileKeepsItsBytesUntilTheyAreDestroyed) {
+  TempDir dir;
+  const auto files = OpenPosixLogFiles(dir.path()).value();
+  ASSERT_TRUE(Append(*files->Create("a").value(), "bytes").ok());
+  absl::StatusOr<RemovedFile> removed = files->Remove("a");
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  EXPECT_THAT(files->List().value(), IsEmpty());
+  EXPECT_EQ(DeletedFilesBelow(dir.path()), 1u);
+  removed->reset();
+  EXPECT_EQ(DeletedFilesBelow(dir.path()), 0u);
 }
 
 TEST(PosixLogFiles, FolderThatCannotBeIsAnErrorWithThePath) {

@@ -112,6 +112,7 @@ class PushLogTest : public ::testing::Test {
   }
 
   MemoryLogFiles files_;
+  std::vector<RemovedFile> removed_;
   PushLogOptions options_;
   std::unique_ptr<PushLog> log_;
   std::deque<LogRecord> replayed_;
@@ -262,10 +263,10 @@ TEST_F(PushLogTest, TrimUnlinksWhatLiesWhollyBelowTheWatermark) {
   options_.segment_bytes = 1;
   WriteSample();  // segments 1, 2-4, 5-6, 7-9
   const uint64_t before = log_->size_bytes();
-  ASSERT_TRUE(log_->Trim(Lsn(3)).ok());
+  ASSERT_TRUE(log_->Trim(Lsn(3), &removed_).ok());
   EXPECT_THAT(Names(), SizeIs(3));
   EXPECT_LT(log_->size_bytes(), before);
-  ASSERT_TRUE(log_->Trim(Lsn(9)).ok());
+  ASSERT_TRUE(log_->Trim(Lsn(9), &removed_).ok());
   EXPECT_THAT(Names(), ElementsAre("log-00000000000000000007.rwlog"));
   Write(10, 10);
   Open(9, 9);
@@ -276,7 +277,7 @@ TEST_F(PushLogTest, ArchiveKeepsSegments) {
   options_.segment_bytes = 1;
   options_.archive = true;
   WriteSample();
-  ASSERT_TRUE(log_->Trim(Lsn(9)).ok());
+  ASSERT_TRUE(log_->Trim(Lsn(9), &removed_).ok());
   EXPECT_THAT(Names(), SizeIs(4));
 }
 
