@@ -23,7 +23,7 @@ absl::StatusOr<std::vector<LogSegment>> ListSegments(const LogFiles& files) {
     const std::optional<Lsn> first_lsn = ParseSegmentName(name);
     if (!first_lsn.has_value()) continue;
     ASSIGN_OR_RETURN(const uint64_t size_bytes, files.SizeBytes(name));
-    segments.push_back({name, *first_lsn, size_bytes});
+    segments.push_back({name, *first_lsn, size_bytes, 0});
   }
   return segments;
 }
@@ -51,7 +51,7 @@ class Recovery {
   };
 
   absl::Status ReadSegments() {
-    const auto& segments = out_.segments;
+    auto& segments = out_.segments;
     if (segments.front().first_lsn > out_.next_lsn) {
       return Missing(out_.next_lsn, segments.front());
     }
@@ -65,12 +65,13 @@ class Recovery {
     return absl::OkStatus();
   }
 
-  absl::Status ReadSegment(const LogSegment& segment, bool is_last) {
+  absl::Status ReadSegment(LogSegment& segment, bool is_last) {
     SegmentReader reader(&files_, segment.name, segment.size_bytes);
     out_.synced_bytes = 0;
     out_.first_unsynced = segment.first_lsn;
     unsynced_.clear();
     absl::StatusOr<SegmentStep> step = reader.ReadHeader(segment.first_lsn);
+    segment.format = reader.format();
     while (step.ok() && step->kind == SegmentStep::Kind::kBatch) {
       RETURN_IF_ERROR(Take(*step, reader.offset()));
       step = reader.ReadBatch(out_.next_lsn);

@@ -21,6 +21,7 @@ struct LogSegment {
   std::string name;
   Lsn first_lsn;
   uint64_t size_bytes = 0;
+  uint32_t format = 0;  // where its header was read or written
 };
 
 struct RecoveredLog {

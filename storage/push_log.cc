@@ -15,7 +15,7 @@
 namespace rowhouse {
 namespace {
 
-constexpr std::array<std::byte, 8> kZeros = {};
+constexpr std::array<std::byte, kFillBytesMax> kZeros = {};
 
 using Pieces = std::vector<std::span<const std::byte>>;
 
@@ -135,27 +135,33 @@ class SegmentedPushLog final : public PushLog {
     RETURN_IF_ERROR(Sync());
     const std::string name = SegmentName(next_lsn_);
     ASSIGN_OR_RETURN(tail_, files_->Create(name));
-    segments_.push_back({name, next_lsn_, 0});
+    segments_.push_back({name, next_lsn_, 0, 0});
     synced_bytes_ = 0;
     return absl::OkStatus();
   }
 
   // A segment's header goes out with its first batch, so that both are there or neither is.
   absl::Status AppendBatch(std::span<const LogRecord> records) {
-    const LogSegment& segment = segments_.back();
-    const SegmentHeader segment_header = MakeSegmentHeader(segment.first_lsn);
-    const BatchHeader batch_header = MakeBatchHeader(records, synced_lsn_);
+    LogSegment& segment = segments_.back();
+    const bool is_first = segment.size_bytes == 0;
+    if (is_first) segment.format = kLogFormat;
+    const SegmentHeader segment_header = MakeSegmentHeader(segment.first_lsn, segment.format);
+    const uint64_t offset = is_first ? sizeof(SegmentHeader) : segment.size_bytes;
+    const BatchHeader batch_header = MakeBatchHeader(records, synced_lsn_, offset, segment.format);
     std::vector<RecordHeader> record_headers;
     record_headers.reserve(records.size());
     Pieces pieces;
-    pieces.reserve(2 + 5 * records.size());
-    if (segment.size_bytes == 0) pieces.push_back(BytesOf(segment_header));
+    pieces.reserve(3 + 5 * records.size());
+    if (is_first) pieces.push_back(BytesOf(segment_header));
     pieces.push_back(BytesOf(batch_header));
+    uint64_t fill_bytes = batch_header.batch_bytes - sizeof(BatchHeader);
     for (const LogRecord& record : records) {
       pieces.push_back(BytesOf(record_headers.emplace_back(MakeRecordHeader(record))));
       AddPadded(pieces, record.prefix);
       AddPadded(pieces, record.body);
+      fill_bytes -= record_headers.back().record_bytes;
     }
+    pieces.push_back(std::span(kZeros).first(fill_bytes));
     return tail_->Append(pieces);
   }
 

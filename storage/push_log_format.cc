@@ -25,6 +25,15 @@ uint64_t RecordBytes(uint64_t prefix_bytes, uint64_t body_bytes) {
   return sizeof(RecordHeader) + PaddedTo8(prefix_bytes) + PaddedTo8(body_bytes);
 }
 
+// Of less, the copy into the page cache is quicker than the disk (posix_log_files.cc).
+constexpr uint64_t kFilledBytesMin = 128 << 10;
+
+uint64_t FillBytes(uint64_t offset, uint64_t batch_bytes) {
+  constexpr uint64_t kBlockBytes = kFillBytesMax + 1;
+  if (batch_bytes < kFilledBytesMin) return 0;
+  return (kBlockBytes - (offset + batch_bytes) % kBlockBytes) % kBlockBytes;
+}
+
 }  // namespace
 
 uint64_t ChecksumOf(const SegmentHeader& header) { return Checksum(CheckedBytes(header)); }
@@ -36,20 +45,23 @@ uint64_t ChecksumOf(const RecordHeader& header, std::span<const std::byte> prefi
   return Checksum(std::span<const std::span<const std::byte>>(pieces));
 }
 
-SegmentHeader MakeSegmentHeader(Lsn first_lsn) {
+SegmentHeader MakeSegmentHeader(Lsn first_lsn, uint32_t format) {
   SegmentHeader header;
+  header.format = format;
   header.first_lsn = first_lsn;
   header.checksum = ChecksumOf(header);
   return header;
 }
 
-BatchHeader MakeBatchHeader(std::span<const LogRecord> records, Lsn synced_lsn) {
+BatchHeader MakeBatchHeader(std::span<const LogRecord> records, Lsn synced_lsn, uint64_t offset,
+                            uint32_t format) {
   BatchHeader header;
   header.record_count = static_cast<uint32_t>(records.size());
   header.batch_bytes = sizeof(BatchHeader);
   for (const LogRecord& record : records) {
     header.batch_bytes += RecordBytes(record.prefix.size(), record.body.size());
   }
+  if (format >= 2) header.batch_bytes += FillBytes(offset, header.batch_bytes);
   header.first_lsn = records.front().lsn;
   header.synced_lsn = synced_lsn;
   header.checksum = ChecksumOf(header);

@@ -2,16 +2,20 @@
 //
 //   segment       := segment_header batch*
 //   segment_header:= magic:u64 format:u32 header_bytes:u32 first_lsn:u64 checksum:u64     32 bytes
-//   batch         := batch_header record[record_count]
+//   batch         := batch_header record[record_count] fill
 //   batch_header  := magic:u32 record_count:u32 batch_bytes:u64 first_lsn:u64
 //                    synced_lsn:u64 checksum:u64                                          40 bytes
 //   record        := record_header prefix pad8 body pad8
 //   record_header := record_bytes:u64 lsn:u64 arrival_ms:u64 type:u16 0:u16 prefix_bytes:u32
 //                    body_bytes:u64 body_checksum:u64 checksum:u64                        56 bytes
 //   pad8          := zero bytes up to the next multiple of 8
+//   fill          := in a batch of 128 KiB or more, zero bytes up to the next multiple of 4096 in
+//   the
+//                    file: so large batches are whole blocks, which go past the page cache
 //
 // record_bytes and batch_bytes count everything from the first byte of the header to the last of
-// the padding. Checksums are XXH3-64: of the header bytes before them, in a record also of the
+// the padding or fill. Format 1 had no fill; what is appended to a segment that has it is without.
+// Checksums are XXH3-64: of the header bytes before them, in a record also of the
 // prefix; body_checksum is that of the body. A record's lsn is first_lsn plus its place in the
 // batch.
 //
@@ -30,10 +34,11 @@
 
 namespace rowhouse {
 
-inline constexpr uint32_t kLogFormat = 1;
+inline constexpr uint32_t kLogFormat = 2;
 inline constexpr uint64_t kSegmentMagic = 0x474C485355505752;  // "RWPUSHLG" in memory order
 inline constexpr uint32_t kBatchMagic = 0x48435442;            // "BTCH"
 inline constexpr uint32_t kPrefixBytesMax = 4096;
+inline constexpr uint32_t kFillBytesMax = 4095;
 
 struct SegmentHeader {
   uint64_t magic = kSegmentMagic;
@@ -69,8 +74,10 @@ static_assert(sizeof(RecordHeader) == 56);
 
 constexpr uint64_t PaddedTo8(uint64_t bytes) { return (bytes + 7) & ~uint64_t{7}; }
 
-SegmentHeader MakeSegmentHeader(Lsn first_lsn);
-BatchHeader MakeBatchHeader(std::span<const LogRecord> records, Lsn synced_lsn);
+SegmentHeader MakeSegmentHeader(Lsn first_lsn, uint32_t format);
+// Of the batch with these records that begins at `offset` of a segment of that format.
+BatchHeader MakeBatchHeader(std::span<const LogRecord> records, Lsn synced_lsn, uint64_t offset,
+                            uint32_t format);
 RecordHeader MakeRecordHeader(const LogRecord& record);
 
 uint64_t ChecksumOf(const SegmentHeader& header);

@@ -102,6 +102,7 @@ absl::StatusOr<SegmentStep> SegmentReader::ReadHeader(Lsn first_lsn) {
         " but is named for LSN ", first_lsn.value(), "; give the file its name back"));
   }
   offset_ = sizeof(SegmentHeader);
+  format_ = header->format;
   SegmentStep step;
   step.kind = SegmentStep::Kind::kBatch;
   return step;
@@ -143,7 +144,10 @@ absl::StatusOr<SegmentStep> SegmentReader::ReadRecords(const BatchHeader& batch)
     at += read.record_bytes;
     step.records.push_back(std::move(read.record));
   }
-  if (at != end) return DamageAt(at, "a batch is longer than its records");
+  const auto fill = step.bytes.bytes.last(end - at);
+  if (fill.size() > kFillBytesMax || !AllZero(fill)) {
+    return DamageAt(at, "a batch is longer than its records");
+  }
   offset_ = end;
   return step;
 }

@@ -85,6 +85,8 @@ class SegmentReader {
 
   // End of what was read whole.
   uint64_t offset() const { return offset_; }
+  // As a whole header says, else 0.
+  uint32_t format() const { return format_; }
 
  private:
   struct ReadRecord;
@@ -96,6 +98,7 @@ class SegmentReader {
 
   FileWindow window_;
   uint64_t offset_ = 0;
+  uint32_t format_ = 0;
 };
 
 }  // namespace rowhouse

@@ -13,7 +13,7 @@ absl::StatusOr<uint64_t> RewriteBatches(const LogFiles& files, const LogSegment&
   if (offset == 0) {
     ASSIGN_OR_RETURN(const SegmentStep step, reader.ReadHeader(segment.first_lsn));
     if (step.kind != SegmentStep::Kind::kBatch) return 0;
-    const SegmentHeader header = MakeSegmentHeader(segment.first_lsn);
+    const SegmentHeader header = MakeSegmentHeader(segment.first_lsn, reader.format());
     RETURN_IF_ERROR(file->Rewrite(0, std::as_bytes(std::span(&header, 1))));
   }
   while (true) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes a sample data directory of this build's storage format, and what it must be read as.
 
-    tests/e2e/format_sample.py [--out tests/data/format-1]
+    tests/e2e/format_sample.py [--out tests/data/format-2]
 
 Run it once for each format that is released, commit what it makes, and never make that one again:
 stored_format_test.py proves with it that later builds read what this one wrote. The folder gets
@@ -74,7 +74,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=PROJECT / "tests" / "data" / "format-1")
+    parser.add_argument("--out", type=Path, default=PROJECT / "tests" / "data" / "format-2")
     out = parser.parse_args().out
     if out.exists():
         print(f"{out} is there already; remove it first if it was never released", file=sys.stderr)

@@ -59,7 +59,7 @@ class StoredFormat(EndToEnd):
         self.refuse(raise_format, "IDENTITY", "format 2")
 
     def test_newer_log_is_refused(self):
-        self.refuse(self.doctor("raise-log-format"), ".rwlog", "format 2")
+        self.refuse(self.doctor("raise-log-format"), ".rwlog", "format 3")
 
     def test_newer_row_is_refused(self):
         self.refuse(self.doctor("raise-row-format"), "row of format 2")
