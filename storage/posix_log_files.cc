@@ -18,6 +18,7 @@
 #include "storage/direct_file.h"
 #include "storage/iovecs.h"
 #include "storage/posix_file.h"
+#include "storage/push_log_format.h"
 
 namespace rowhouse {
 namespace {
@@ -64,6 +65,7 @@ class PosixLogFile final : public LogFile {
  private:
   // Below it, the copy into the page cache is quicker than the disk.
   static constexpr size_t kDirectBytesMin = 128 << 10;
+  static_assert(kLogBlockBytes == DirectFile::kBlockBytes);
 
   // Appends as much as makes the file end with a whole block, so that no block is written both
   // through the page cache and past it, which would make each wait for the other.

@@ -26,12 +26,11 @@ uint64_t RecordBytes(uint64_t prefix_bytes, uint64_t body_bytes) {
 }
 
 // Of less, the copy into the page cache is quicker than the disk (posix_log_files.cc).
-constexpr uint64_t kFilledBytesMin = 128 << 10;
+constexpr uint64_t kFilledBatchBytesMin = 128 << 10;
 
 uint64_t FillBytes(uint64_t offset, uint64_t batch_bytes) {
-  constexpr uint64_t kBlockBytes = kFillBytesMax + 1;
-  if (batch_bytes < kFilledBytesMin) return 0;
-  return (kBlockBytes - (offset + batch_bytes) % kBlockBytes) % kBlockBytes;
+  if (batch_bytes < kFilledBatchBytesMin) return 0;
+  return (kLogBlockBytes - (offset + batch_bytes) % kLogBlockBytes) % kLogBlockBytes;
 }
 
 }  // namespace

@@ -9,12 +9,11 @@
 //   record_header := record_bytes:u64 lsn:u64 arrival_ms:u64 type:u16 0:u16 prefix_bytes:u32
 //                    body_bytes:u64 body_checksum:u64 checksum:u64                        56 bytes
 //   pad8          := zero bytes up to the next multiple of 8
-//   fill          := in a batch of 128 KiB or more, zero bytes up to the next multiple of 4096 in
-//   the
-//                    file: so large batches are whole blocks, which go past the page cache
+//   fill          := in a batch of 128 KiB or more, zero bytes up to the file's next multiple of
+//                    4096: large batches are whole blocks, which go past the page cache
 //
 // record_bytes and batch_bytes count everything from the first byte of the header to the last of
-// the padding or fill. Format 1 had no fill; what is appended to a segment that has it is without.
+// the padding or fill. Format 1 has no fill; a segment of format 1 that is appended to gets none.
 // Checksums are XXH3-64: of the header bytes before them, in a record also of the
 // prefix; body_checksum is that of the body. A record's lsn is first_lsn plus its place in the
 // batch.
@@ -38,7 +37,8 @@ inline constexpr uint32_t kLogFormat = 2;
 inline constexpr uint64_t kSegmentMagic = 0x474C485355505752;  // "RWPUSHLG" in memory order
 inline constexpr uint32_t kBatchMagic = 0x48435442;            // "BTCH"
 inline constexpr uint32_t kPrefixBytesMax = 4096;
-inline constexpr uint32_t kFillBytesMax = 4095;
+inline constexpr uint32_t kLogBlockBytes = 4096;
+inline constexpr uint32_t kFillBytesMax = kLogBlockBytes - 1;
 
 struct SegmentHeader {
   uint64_t magic = kSegmentMagic;

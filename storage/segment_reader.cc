@@ -144,9 +144,11 @@ absl::StatusOr<SegmentStep> SegmentReader::ReadRecords(const BatchHeader& batch)
     at += read.record_bytes;
     step.records.push_back(std::move(read.record));
   }
-  const auto fill = step.bytes.bytes.last(end - at);
-  if (fill.size() > kFillBytesMax || !AllZero(fill)) {
-    return DamageAt(at, "a batch is longer than its records");
+  if (at > end || end - at > kFillBytesMax) {
+    return DamageAt(std::min(at, end), "the size of a batch is not that of its records");
+  }
+  if (!AllZero(step.bytes.bytes.last(end - at))) {
+    return DamageAt(at, "what fills a batch up to a block is damaged");
   }
   offset_ = end;
   return step;

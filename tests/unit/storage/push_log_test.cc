@@ -661,7 +661,6 @@ TEST_F(PushLogTest, NewerFormatIsRefusedWithAdvice) {
                     HasSubstr("run the newer Rowhouse")));
 }
 
-constexpr uint64_t kBlockBytes = 4096;
 constexpr size_t kLargeBytes = 200'000;
 
 TEST_F(PushLogTest, LargeBatchesEndWithABlock) {
@@ -672,12 +671,14 @@ TEST_F(PushLogTest, LargeBatchesEndWithABlock) {
     const uint64_t before = log_->size_bytes();
     ASSERT_TRUE(log_->Write({&record, 1}).ok());
     if (body_bytes == kLargeBytes) {
-      EXPECT_EQ(log_->size_bytes() % kBlockBytes, 0u);
+      EXPECT_EQ(log_->size_bytes() % kLogBlockBytes, 0u);
     } else {
-      EXPECT_LT(log_->size_bytes() - before, kBlockBytes);
+      EXPECT_LT(log_->size_bytes() - before, kLogBlockBytes);
     }
     EXPECT_EQ(Contents(0).size(), log_->size_bytes());
   }
+  EXPECT_EQ(Checksum(Contents(0)), 6571291129323817445u)
+      << "the format has changed: raise kLogFormat";
   Open();
   ASSERT_EQ(replayed_.size(), 5u);
   ExpectSame(replayed_[3], RecordOf(4, kLargeBytes));
@@ -691,11 +692,60 @@ TEST_F(PushLogTest, FillThatIsNotZeroIsDamage) {
   const uint64_t second = log_->size_bytes();
   ASSERT_TRUE(log_->Write({&records[1], 1}).ok());
   ASSERT_EQ(Contents(0).back(), std::byte{0});
+  const auto whole = Contents(0);
   Contents(0).back() = std::byte{1};
   Open();
   ExpectSame(replayed_.back(), records[0]);
   EXPECT_EQ(log_->size_bytes(), second);
-  EXPECT_THAT(log_->cut_message(), HasSubstr("a batch is longer than its records"));
+  EXPECT_THAT(log_->cut_message(), HasSubstr("fills a batch up to a block is damaged"));
+
+  Contents(0) = whole;
+  Contents(0).pop_back();
+  Open();
+  EXPECT_EQ(log_->size_bytes(), second);
+  EXPECT_THAT(log_->cut_message(), HasSubstr("the file ends within a batch"));
+
+  // A block more, which the header speaks of.
+  Contents(0) = whole;
+  BatchHeader header;
+  std::memcpy(&header, Contents(0).data() + second, sizeof(header));
+  header.batch_bytes += kLogBlockBytes;
+  header.checksum = ChecksumOf(header);
+  std::memcpy(Contents(0).data() + second, &header, sizeof(header));
+  Contents(0).resize(whole.size() + kLogBlockBytes);
+  Open();
+  EXPECT_EQ(log_->size_bytes(), second);
+  EXPECT_THAT(log_->cut_message(), HasSubstr("not that of its records"));
+}
+
+TEST_F(PushLogTest, ABatchThatIsSmallerThanItsHeaderIsDamage) {
+  WriteSample();
+  BatchHeader header;
+  std::byte* const at = Contents(0).data() + tail_offset_;
+  std::memcpy(&header, at, sizeof(header));
+  header.record_count = 0;
+  header.batch_bytes = 8;
+  header.checksum = ChecksumOf(header);
+  std::memcpy(at, &header, sizeof(header));
+  Open();
+  EXPECT_THAT(log_->cut_message(), HasSubstr("not that of its records"));
+}
+
+TEST_F(PushLogTest, LargeBatchesAreWrittenAgainAfterASyncThatFailed) {
+  Open();
+  const LogRecord records[] = {RecordOf(1, kLargeBytes), RecordOf(2, kLargeBytes)};
+  ASSERT_TRUE(log_->Write({&records[0], 1}).ok());
+  ASSERT_TRUE(log_->Write({&records[1], 1}).ok());
+  files_.FailSyncs(true);
+  ASSERT_FALSE(log_->Sync().ok());
+  files_.FailSyncs(false);
+  Sync();
+  const uint64_t size_bytes = log_->size_bytes();
+  files_.DropUnsynced();
+  Open();
+  EXPECT_EQ(log_->size_bytes(), size_bytes);
+  ASSERT_EQ(replayed_.size(), 2u);
+  ExpectSame(replayed_[1], records[1]);
 }
 
 // An older build reads what is appended, as long as the segment says that it can.
@@ -705,14 +755,15 @@ TEST_F(PushLogTest, ASegmentOfFormat1GoesOnWithoutFill) {
     std::memcpy(&header, Contents(0).data(), sizeof(header));
     return header;
   };
-  WriteSample();
+  Open();
+  Write(1, 9);  // one batch, so nothing vouches for it: all of it is written again at a start
   const SegmentHeader old = MakeSegmentHeader(Lsn(1), 1);
   std::memcpy(Contents(0).data(), &old, sizeof(old));
   Open();
   EXPECT_EQ(header().format, 1u);
   const LogRecord large = RecordOf(10, kLargeBytes);
   ASSERT_TRUE(log_->Write({&large, 1}).ok());
-  EXPECT_NE(log_->size_bytes() % kBlockBytes, 0u);
+  EXPECT_NE(log_->size_bytes() % kLogBlockBytes, 0u);
   Open();
   EXPECT_EQ(header().format, 1u);
   ASSERT_EQ(replayed_.size(), 10u);
@@ -722,7 +773,7 @@ TEST_F(PushLogTest, ASegmentOfFormat1GoesOnWithoutFill) {
   Open();
   const LogRecord next = RecordOf(11, kLargeBytes);
   ASSERT_TRUE(log_->Write({&next, 1}).ok());
-  EXPECT_EQ(Contents(1).size() % kBlockBytes, 0u);
+  EXPECT_EQ(Contents(1).size() % kLogBlockBytes, 0u);
 }
 
 TEST_F(PushLogTest, ASegmentWhoseHeaderWasTornIsBegunAnewInThePresentFormat) {
@@ -732,7 +783,7 @@ TEST_F(PushLogTest, ASegmentWhoseHeaderWasTornIsBegunAnewInThePresentFormat) {
   EXPECT_THAT(replayed_, IsEmpty());
   const LogRecord large = RecordOf(1, kLargeBytes);
   ASSERT_TRUE(log_->Write({&large, 1}).ok());
-  EXPECT_EQ(log_->size_bytes() % kBlockBytes, 0u);
+  EXPECT_EQ(log_->size_bytes() % kLogBlockBytes, 0u);
   Open();
   ASSERT_EQ(replayed_.size(), 1u);
   ExpectSame(replayed_.back(), large);
