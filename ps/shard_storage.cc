@@ -86,6 +86,10 @@ LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
     outcome.trim = Detached(log->Trim(job.trim_through, &outcome.removed));
   }
   outcome.status = Detached(WriteAndSync(job, log));
+  if (absl::IsResourceExhausted(outcome.status) && !outcome.removed.empty()) {
+    outcome.removed.clear();
+    outcome.status = Detached(WriteAndSync(job, log));
+  }
   outcome.written = Lsn(log->next_lsn().value() - 1);
   outcome.synced = log->synced_lsn();
   outcome.log_bytes = log->size_bytes();

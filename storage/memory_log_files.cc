@@ -76,6 +76,7 @@ absl::Status Missing(std::string_view name) {
 struct MemoryLogFiles::State {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<Content>, std::less<>> files;
+  std::vector<std::weak_ptr<const Content>> removed;
   uint64_t appendable_bytes = kNoLimit;
   uint64_t disk_bytes_max = kNoLimit;
   bool fail_syncs = false;
@@ -90,6 +91,9 @@ struct MemoryLogFiles::State {
     if (disk_bytes_max == kNoLimit) return kNoLimit;
     uint64_t used = 0;
     for (const auto& [name, content] : files) used += content->bytes.size();
+    for (const auto& gone : removed) {
+      if (const auto content = gone.lock()) used += content->bytes.size();
+    }
     return disk_bytes_max - std::min(used, disk_bytes_max);
   }
 };
@@ -204,9 +208,11 @@ absl::StatusOr<RemovedFile> MemoryLogFiles::Remove(std::string_view name) {
   if (state_->fail_removes) {
     return absl::UnavailableError(StrCat(Describe(name), ": the removal failed"));
   }
-  RemovedFile removed = std::move(found->second);
+  const std::shared_ptr<const Content> content = std::move(found->second);
   state_->files.erase(found);
-  return removed;
+  std::erase_if(state_->removed, [](const auto& gone) { return gone.expired(); });
+  state_->removed.push_back(content);
+  return content;
 }
 
 std::string MemoryLogFiles::Describe(std::string_view name) const {

@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::array<std::byte, kFillBytesMax> kZeros = {};
 
+// Each may hold a descriptor; what else a trim removes is freed at once.
+constexpr size_t kRemovedMax = 256;
+
 using Pieces = std::vector<std::span<const std::byte>>;
 
 template <typename Header>
@@ -85,13 +88,13 @@ class SegmentedPushLog final : public PushLog {
     return absl::OkStatus();
   }
 
-  // Oldest first, so that what stays is always without a gap.
+  // Oldest first, so that what stays is without a gap (but after a power loss: log_files.h).
   absl::Status Trim(Lsn watermark, std::vector<RemovedFile>* removed) override {
     if (options_.archive) return absl::OkStatus();
     while (segments_.size() > 1 && segments_[1].first_lsn.value() <= watermark.value() + 1) {
       absl::StatusOr<RemovedFile> segment = files_->Remove(segments_.front().name);
       if (!segment.ok() && !absl::IsNotFound(segment.status())) return segment.status();
-      if (segment.ok()) removed->push_back(*std::move(segment));
+      if (segment.ok() && removed->size() < kRemovedMax) removed->push_back(*std::move(segment));
       segments_.erase(segments_.begin());
     }
     return absl::OkStatus();

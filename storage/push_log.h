@@ -1,7 +1,7 @@
 // A shard's push log: segment files of batches of records, in LSN order. Holds gradients, not rows.
 //
 //   segment := segment_header batch*            named log-<first lsn, 20 digits>.rwlog
-//   batch   := batch_header record*
+//   batch   := batch_header record* fill
 //   record  := record_header prefix body             prefix and body each padded to 8
 //
 // The byte layout stands at the top of push_log_format.h. A batch header carries the highest LSN
@@ -74,9 +74,9 @@ class PushLog {
   // records: contiguous LSNs that begin at next_lsn(). One vectored write.
   virtual absl::Status Write(std::span<const LogRecord> records) = 0;
   virtual absl::Status Sync() = 0;
-  // Removes segments whose records all lie at or below `watermark` (unless archived). Their bytes,
-  // appended to `removed` also where one could not be removed, are the caller's to destroy: later,
-  // where nobody waits for the log.
+  // Removes segments whose records all lie at or below `watermark` (unless archived). The bytes of
+  // up to 256, appended to `removed` whatever the status, are the caller's to destroy: where nobody
+  // waits for the log, or where it lacks space.
   virtual absl::Status Trim(Lsn watermark, std::vector<RemovedFile>* removed) = 0;
 
   virtual Lsn next_lsn() const = 0;

@@ -100,6 +100,7 @@ class ServerImpl : public Server {
     context_.file_pool.join();
     context_.read_pool.join();
     context_.checkpoint_pool.join();
+    context_.removal_pool.join();
     return stopped;
   }
 

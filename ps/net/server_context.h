@@ -34,10 +34,11 @@ struct ServerContext {
   std::atomic<uint32_t> connections{0};
   // Apart, because acknowledgements wait for the push log, and a file may take seconds: it waits
   // for RocksDB's merges.
-  boost::asio::thread_pool log_pool;        // writes of the push log
-  boost::asio::thread_pool file_pool;       // files of rows
-  boost::asio::thread_pool read_pool;       // reads of missing rows
-  boost::asio::thread_pool memory_pool{1};  // pages that tables are about to grow into
+  boost::asio::thread_pool log_pool;         // writes of the push log
+  boost::asio::thread_pool file_pool;        // files of rows
+  boost::asio::thread_pool read_pool;        // reads of missing rows
+  boost::asio::thread_pool memory_pool{1};   // pages that tables are about to grow into
+  boost::asio::thread_pool removal_pool{1};  // blocks of removed files, which nobody waits for
   // Images and publishing, one after another.
   boost::asio::thread_pool checkpoint_pool{1};
 };

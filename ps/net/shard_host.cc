@@ -174,6 +174,8 @@ void ShardHost::RunLog(LogJob job) {
   log_job_ = job;
   asio::post(context_->log_pool, [this] {
     log_outcome_ = RunLogJob(log_job_, storage_.log.get());
+    // Where the disk has not come round to what the last trim removed, the log waits for it.
+    if (removals_ > 0) log_outcome_.removed.clear();
     asio::post(loop_, [this] { LogDone(); });
   });
 }
@@ -190,9 +192,12 @@ void ShardHost::LogDone() {
   Handle(EventKind::kLogDone, [&](Effects* effects) { shard_->OnLogDone(outcome, effects); });
 }
 
-// On the threads that write files of rows: no request waits for those.
 void ShardHost::Free(std::vector<RemovedFile> removed) {
-  asio::post(context_->file_pool, [removed = std::move(removed)]() mutable { removed.clear(); });
+  ++removals_;
+  asio::post(context_->removal_pool, [this, removed = std::move(removed)]() mutable {
+    removed.clear();
+    --removals_;
+  });
 }
 
 void ShardHost::RunFile(FileJob job) {

@@ -4,6 +4,7 @@
 //   shard's own thread, which runs its event loop.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -84,6 +85,7 @@ class ShardHost {
   // Of the log job under way: at most one is, so the handlers that carry it need not.
   LogJob log_job_;
   LogOutcome log_outcome_;
+  std::atomic<uint32_t> removals_{0};  // trims whose files are being freed
   std::vector<Answer> spare_answers_;  // the memory of an event's answers, for the next event's
   asio::steady_timer retry_timer_;
   asio::steady_timer log_timer_;

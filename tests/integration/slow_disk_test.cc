@@ -73,7 +73,7 @@ class GatedLogFiles final : public ForwardingLogFiles {
 
   absl::StatusOr<RemovedFile> Remove(std::string_view name) override {
     ASSIGN_OR_RETURN(RemovedFile bytes, ForwardingLogFiles::Remove(name));
-    return RemovedFile(nullptr, [gate = gate_](const void*) { gate->Pass(); });
+    return RemovedFile(nullptr, [gate = gate_, bytes](const void*) { gate->Pass(); });
   }
 
  private:
