@@ -19,6 +19,8 @@ namespace {
 constexpr uint32_t kFinishTimeoutMs = 2000;
 // A log job may release far more; their memory is given back.
 constexpr size_t kKeptAnswers = 4096;
+// Removed log segments that wait to be freed, each of which holds a descriptor.
+constexpr size_t kRemovalsMax = 256;
 
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -174,8 +176,8 @@ void ShardHost::RunLog(LogJob job) {
   log_job_ = job;
   asio::post(context_->log_pool, [this] {
     log_outcome_ = RunLogJob(log_job_, storage_.log.get());
-    // Where the disk has not come round to what the last trim removed, the log waits for it.
-    if (removals_ > 0) log_outcome_.removed.clear();
+    // Where the disk is so far behind, the log waits for it.
+    if (removals_ + log_outcome_.removed.size() > kRemovalsMax) log_outcome_.removed.clear();
     asio::post(loop_, [this] { LogDone(); });
   });
 }
@@ -193,10 +195,11 @@ void ShardHost::LogDone() {
 }
 
 void ShardHost::Free(std::vector<RemovedFile> removed) {
-  ++removals_;
+  removals_ += removed.size();
   asio::post(context_->removal_pool, [this, removed = std::move(removed)]() mutable {
+    const size_t count = removed.size();
     removed.clear();
-    --removals_;
+    removals_ -= count;
   });
 }
 

@@ -85,7 +85,7 @@ class ShardHost {
   // Of the log job under way: at most one is, so the handlers that carry it need not.
   LogJob log_job_;
   LogOutcome log_outcome_;
-  std::atomic<uint32_t> removals_{0};  // trims whose files are being freed
+  std::atomic<size_t> removals_{0};    // log segments that wait to be freed
   std::vector<Answer> spare_answers_;  // the memory of an event's answers, for the next event's
   asio::steady_timer retry_timer_;
   asio::steady_timer log_timer_;

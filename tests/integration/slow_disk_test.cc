@@ -150,9 +150,9 @@ TEST_F(SlowDisk, PushesAreAcknowledgedWhileAFileOfRowsIsUnderWay) {
 
 TEST_F(SlowDisk, PushesAreAcknowledgedWhileATrimmedSegmentIsFreed) {
   removals_gate_.Close();
-  for (uint64_t step = 1; step <= 2; ++step) ASSERT_TRUE(Push(step).ok());
+  ASSERT_TRUE(Push(1).ok());
   ASSERT_TRUE(removals_gate_.AwaitWaiting()) << "nothing was trimmed";
-  for (uint64_t step = 3; step <= 6; ++step) {
+  for (uint64_t step = 2; step <= 5; ++step) {
     const absl::Status pushed = Push(step);
     ASSERT_TRUE(pushed.ok()) << pushed;
   }
