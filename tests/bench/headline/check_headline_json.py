@@ -25,6 +25,14 @@ TARGETS = {
     "idle_cpu": 0.005,
 }
 OF_PEERS = {"pull_over_redis": 5, "push_log_over_torch": 4}
+RATIOS = {
+    "push_memory_over_bare": ("push_memory", "bare_push"),
+    "push_log_over_memory": ("push_log", "push_memory"),
+    "push_log_over_rocksdb": ("push_log", "rocksdb_write"),
+    "unix_over_tcp": ("pull_unix", "pull"),
+    "clients_64_over_2": ("pull_64_connections", "pull_2_connections"),
+}
+RATES = {name for of in RATIOS.values() for name in of} | {"limit_raw_pull", "limit_raw_push", "small_capacity", "small_pull_p99"}
 # Limit, bare table, Rowhouse, Rowhouse over a Unix socket; the first three, `log` and RocksDB.
 BARS = 4 + 5
 
@@ -38,6 +46,16 @@ def main():
     for name, figure in figures.items():
         assert figure["target"] == expected[name], f"{name}: target {figure['target']}"
         assert figure["min"] <= figure["median"] <= figure["max"], f"{name}: {figure}"
+    rates = headline["rates"]
+    assert RATES <= set(rates), f"no rates of {sorted(RATES - set(rates))}"
+    for name, rate in rates.items():
+        assert rate["min"] <= rate["median"] <= rate["max"] and rate["unit"], f"{name}: {rate}"
+    for name in RATES:
+        assert rates[name]["min"] > 0, f"{name}: {rates[name]}"
+    for name, of in RATIOS.items():
+        above, below = (rates[part] for part in of)
+        low, high = above["min"] / below["max"], above["max"] / below["min"]
+        assert low * 0.999 <= figures[name]["median"] <= high * 1.001, f"{name}: {figures[name]} is not of {of}"
     machine = headline["machine"]
     assert machine["cpus"] > 0 and machine["cpu"] and machine["file_system"] != "unknown", machine
     assert headline["commit"] == "tested", headline["commit"]

@@ -54,6 +54,11 @@ def check_point(point):
     assert re.fullmatch("[0-9a-f]{16}", point["answers_hash"]), f"{name}: {point['answers_hash']}"
     for operation in point["operations"]:
         check_operation(f"{name} {operation['name']}", operation)
+    # Counted in steps of 10 ms: a short round alone may have none.
+    for side in ("server", "client"):
+        seconds = [o[f"{side}_cpu_seconds_per_million_rows"]["max"] for o in point["operations"] if o["name"] in ROWHOUSE]
+        assert max(seconds) > 0, f"{name}: no processor time of the {side}"
+    assert point["resident_bytes_per_row"] > 0, f"{name}: {point['resident_bytes_per_row']} bytes resident"
 
 
 def main():
