@@ -87,6 +87,7 @@ LogOutcome RunLogJob(const LogJob& job, PushLog* log) {
   }
   outcome.status = Detached(WriteAndSync(job, log));
   if (absl::IsResourceExhausted(outcome.status) && !outcome.removed.empty()) {
+    // The disk has the trimmed bytes back only when they are destroyed.
     outcome.removed.clear();
     outcome.status = Detached(WriteAndSync(job, log));
   }

@@ -40,6 +40,8 @@ class LogFile {
 // it last waits while the disk takes them back: 25 ms for 64 MiB were seen where the file system
 // tells the disk of every freed block.
 using RemovedFile = std::shared_ptr<const void>;
+// Each may hold a descriptor: no more than so many of a log are to wait for their end.
+inline constexpr size_t kRemovedFilesMax = 256;
 
 class LogFiles {
  public:

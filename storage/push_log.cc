@@ -17,9 +17,6 @@ namespace {
 
 constexpr std::array<std::byte, kFillBytesMax> kZeros = {};
 
-// Each may hold a descriptor; what else a trim removes is freed at once.
-constexpr size_t kRemovedMax = 256;
-
 using Pieces = std::vector<std::span<const std::byte>>;
 
 template <typename Header>
@@ -94,7 +91,8 @@ class SegmentedPushLog final : public PushLog {
     while (segments_.size() > 1 && segments_[1].first_lsn.value() <= watermark.value() + 1) {
       absl::StatusOr<RemovedFile> segment = files_->Remove(segments_.front().name);
       if (!segment.ok() && !absl::IsNotFound(segment.status())) return segment.status();
-      if (segment.ok() && removed->size() < kRemovedMax) removed->push_back(*std::move(segment));
+      const bool may_wait = removed->size() < kRemovedFilesMax;
+      if (segment.ok() && may_wait) removed->push_back(*std::move(segment));
       segments_.erase(segments_.begin());
     }
     return absl::OkStatus();

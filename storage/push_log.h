@@ -75,8 +75,8 @@ class PushLog {
   virtual absl::Status Write(std::span<const LogRecord> records) = 0;
   virtual absl::Status Sync() = 0;
   // Removes segments whose records all lie at or below `watermark` (unless archived). The bytes of
-  // up to 256, appended to `removed` whatever the status, are the caller's to destroy: where nobody
-  // waits for the log, or where it lacks space.
+  // up to kRemovedFilesMax, appended to `removed` whatever the status, are the caller's to destroy:
+  // where nobody waits for the log, or where it lacks space.
   virtual absl::Status Trim(Lsn watermark, std::vector<RemovedFile>* removed) = 0;
 
   virtual Lsn next_lsn() const = 0;

@@ -19,8 +19,6 @@ namespace {
 constexpr uint32_t kFinishTimeoutMs = 2000;
 // A log job may release far more; their memory is given back.
 constexpr size_t kKeptAnswers = 4096;
-// Removed log segments that wait to be freed, each of which holds a descriptor.
-constexpr size_t kRemovalsMax = 256;
 
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -177,7 +175,7 @@ void ShardHost::RunLog(LogJob job) {
   asio::post(context_->log_pool, [this] {
     log_outcome_ = RunLogJob(log_job_, storage_.log.get());
     // Where the disk is so far behind, the log waits for it.
-    if (removals_ + log_outcome_.removed.size() > kRemovalsMax) log_outcome_.removed.clear();
+    if (removals_ + log_outcome_.removed.size() > kRemovedFilesMax) log_outcome_.removed.clear();
     asio::post(loop_, [this] { LogDone(); });
   });
 }

@@ -130,6 +130,12 @@ class SlowDisk : public testing::Test {
     const float gradient = 1;
     return client_->Push(Step(step), {{table_, {&key, 1}, {&gradient, 1}}}).get();
   }
+  void ExpectMorePushesAcknowledged() {
+    for (uint64_t step = 2; step <= 5; ++step) {
+      const absl::Status pushed = Push(step);
+      ASSERT_TRUE(pushed.ok()) << pushed;
+    }
+  }
 
   Gate rows_gate_;
   Gate removals_gate_;
@@ -142,20 +148,14 @@ TEST_F(SlowDisk, PushesAreAcknowledgedWhileAFileOfRowsIsUnderWay) {
   rows_gate_.Close();
   ASSERT_TRUE(Push(1).ok());
   ASSERT_TRUE(rows_gate_.AwaitWaiting()) << "no flush began";
-  for (uint64_t step = 2; step <= 5; ++step) {
-    const absl::Status pushed = Push(step);
-    ASSERT_TRUE(pushed.ok()) << pushed;
-  }
+  ExpectMorePushesAcknowledged();
 }
 
 TEST_F(SlowDisk, PushesAreAcknowledgedWhileATrimmedSegmentIsFreed) {
   removals_gate_.Close();
   ASSERT_TRUE(Push(1).ok());
   ASSERT_TRUE(removals_gate_.AwaitWaiting()) << "nothing was trimmed";
-  for (uint64_t step = 2; step <= 5; ++step) {
-    const absl::Status pushed = Push(step);
-    ASSERT_TRUE(pushed.ok()) << pushed;
-  }
+  ExpectMorePushesAcknowledged();
 }
 
 }  // namespace
