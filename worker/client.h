@@ -9,11 +9,12 @@
 // Keys may repeat: a pull fills every occurrence, a push sums their gradients in order of
 // appearance.
 //
-// Threading: any thread; calls take effect on every shard in the order in which they were made. All
-//   network work is done by one event loop on a thread of the client's own.
+// Threading: any thread; calls take effect on every shard in the order in which they were made.
+//   Network work is done by one event loop on a thread of the client's own, but small calls are
+//   sent by the thread that makes them.
 // Ownership: spans belong to the caller and must stay valid and unchanged until the future is
-// ready. Errors: refusals of the server, unchanged; kDeadline where `request_timeout_ms` has
-// passed, with
+//   ready.
+// Errors: refusals of the server, unchanged; kDeadline where `request_timeout_ms` has passed, with
 //   the endpoint and the last reason. Lost connections are made again with backoff and jitter and
 //   unanswered requests sent again, in order, under their numbers: a push is applied once.
 #pragma once

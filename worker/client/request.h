@@ -1,6 +1,7 @@
 // A call of the client library and the requests, one or more frames per shard, that it consists of.
 //
-// Threading: made by the calling thread, then handed to the loop, which alone touches it.
+// Threading: made by the calling thread, then handed to the loop; from there on it belongs to who
+//   holds the loop's mutex.
 // Ownership: a call owns its requests; pieces point into the caller's arrays or into what the
 //   request keeps.
 #pragma once

@@ -7,7 +7,7 @@
 // Requests are written at once where the peer takes them, otherwise by a coroutine that waits until
 // it does; all answers of one read are taken before the next read.
 //
-// Threading: the loop's thread.
+// Threading: on the loop's executor, or Enqueue and Flush by another thread that holds its mutex.
 // Cost: one read and one write of the system a request, less where several go together; no
 //   allocation once the lists have grown.
 #pragma once
