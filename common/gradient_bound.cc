@@ -27,17 +27,17 @@ bool AnyUnfitSse2(const float* gradients, size_t count) { return AnyUnfit(gradie
   return AnyUnfit(gradients, count);
 }
 
-using AnyUnfitKernel = bool (*)(const float* gradients, size_t count);
-
-AnyUnfitKernel WidestKernel() {
-  if (__builtin_cpu_supports("avx512f")) return AnyUnfitAvx512;
-  return __builtin_cpu_supports("avx2") ? AnyUnfitAvx2 : AnyUnfitSse2;
-}
-
 }  // namespace
 
+std::vector<AnyUnfitKernel> SupportedAnyUnfitKernels() {
+  std::vector<AnyUnfitKernel> kernels = {AnyUnfitSse2};
+  if (__builtin_cpu_supports("avx2")) kernels.push_back(AnyUnfitAvx2);
+  if (__builtin_cpu_supports("avx512f")) kernels.push_back(AnyUnfitAvx512);
+  return kernels;
+}
+
 size_t FirstUnfitGradient(std::span<const float> gradients) {
-  static const AnyUnfitKernel any_unfit = WidestKernel();
+  static const AnyUnfitKernel any_unfit = SupportedAnyUnfitKernels().back();
   constexpr size_t kBlock = 1024;
   for (size_t begin = 0; begin < gradients.size(); begin += kBlock) {
     const auto block = gradients.subspan(begin, std::min(kBlock, gradients.size() - begin));

@@ -78,6 +78,14 @@ void WriteSet(const BatchPlan& plan, size_t batch, std::byte* at) {
   }
 }
 
+void WriteRows(const BatchPlan& plan, std::byte* at) {
+  CommandWriter answer(at);
+  answer.Array(plan.batch_rows());
+  const auto* const rows = reinterpret_cast<const char*>(plan.gradients().data());
+  const size_t row_bytes = plan.dim() * sizeof(float);
+  for (size_t i = 0; i < plan.batch_rows(); ++i) answer.Bulk({rows + i * row_bytes, row_bytes});
+}
+
 // Redis answers once it has started.
 absl::Status WaitForStart(const RawEndpoint& endpoint, const std::string& log_file) {
   const auto give_up = std::chrono::steady_clock::now() + kStartTimeout;
@@ -125,6 +133,20 @@ absl::Status RedisPeer::FillAll() const {
     if (!socket.WriteAll(command) || !socket.ReadAll(answer) ||
         std::memcmp(answer, "+OK\r\n", 5) != 0) {
       return absl::UnavailableError("Redis does not take the rows");
+    }
+  }
+  return CheckRows(socket);
+}
+
+absl::Status RedisPeer::CheckRows(const RawSocket& socket) const {
+  std::vector<std::byte> command(GetBytes(*plan_));
+  std::vector<std::byte> expected(RowsBytes(*plan_));
+  std::vector<std::byte> answer(expected.size());
+  WriteRows(*plan_, expected.data());
+  for (size_t batch = 0; batch < plan_->batch_count(); ++batch) {
+    WriteGet(plan_->keys(batch), command.data());
+    if (!socket.WriteAll(command) || !socket.ReadAll(answer) || answer != expected) {
+      return absl::UnavailableError("Redis does not answer with the rows that it was given");
     }
   }
   return absl::OkStatus();

@@ -32,6 +32,8 @@ class RedisPeer {
       : plan_(plan), endpoint_(std::move(endpoint)), process_(std::move(process)) {}
 
   absl::Status FillAll() const;
+  // That the answers to all batches are the rows, to the last byte.
+  absl::Status CheckRows(const RawSocket& socket) const;
   absl::StatusOr<LoadResult> Load(const RawLoadOptions& options) const;
 
   const BatchPlan* const plan_;

@@ -17,6 +17,8 @@ TARGETS = {
     "push_log_over_rocksdb": 20,
     "unix_over_tcp": 1.05,
     "push_log_sustained": 0.5,
+    "sustained_disk_growth": 1.5,
+    "sustained_unflushed_growth": 1.5,
     "push_fsync_over_log": 0.5,
     "p99_small_pull": 3,
     "clients_64_over_2": 0.8,

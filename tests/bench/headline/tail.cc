@@ -117,8 +117,10 @@ class Tail {
     std::vector<double> own_ms;
     for (uint32_t turn = 0; turn < kTurns; ++turn) {
       const uint64_t seed = uint64_t{round} * kTurns + turn;
-      RETURN_IF_ERROR(Turn(seed, raw.get(), &raw_ms));
+      const bool raw_first = turn % 2 == 0;
+      if (raw_first) RETURN_IF_ERROR(Turn(seed, raw.get(), &raw_ms));
       RETURN_IF_ERROR(Turn(seed, requests, &own_ms));
+      if (!raw_first) RETURN_IF_ERROR(Turn(seed, raw.get(), &raw_ms));
     }
     raw_p50_.push_back(Percentile(raw_ms, 0.5));
     raw_p99_.push_back(Percentile(raw_ms, 0.99));
