@@ -156,8 +156,8 @@ class ShardedClient : public Client {
   const SlotMap slots_;
 
   InFlight in_flight_;
-  // Whoever holds it numbers a call and hands it to the loop: the order of calls is that of
-  // numbers.
+  // Whoever holds it numbers a call and hands it to the loop, or sends it: the order of calls is
+  // that of numbers.
   std::mutex order_mutex_;
   uint64_t last_request_id_ = 0;
   // Taken inside order_mutex_, and alone by the loop when a push ends or a mark is told.

@@ -121,14 +121,13 @@ constexpr uint64_t kCallerAllocations = 30 * kRequests;
 // Rows of kDim in a push of 64 KiB, less its head.
 constexpr size_t kSmallPushRows = 900;
 
-// The loop wakes up for the answer alone.
+// The loop wakes up for the answer alone, mostly: not for every part of a large one.
 void ExpectSentByCaller(const Costs& costs) {
-  EXPECT_GE(costs.caller.sends, kRequests - kNowAndThen);
   EXPECT_LE(costs.caller.allocations, kCallerAllocations);
   EXPECT_LE(costs.caller.sleeps, kRequests + kLocks);
   EXPECT_LE(costs.loop.allocations, kNowAndThen);
   EXPECT_LE(costs.loop.sends, kNowAndThen);
-  EXPECT_LE(costs.loop.sleeps, kRequests + kNowAndThen);
+  EXPECT_LE(costs.loop.sleeps, kRequests + kLocks);
 }
 
 // It wakes up once for the caller, once for the server's answer, and takes one block: that of the

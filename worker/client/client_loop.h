@@ -1,9 +1,9 @@
 // The client's event loop: one thread, one connection to each shard.
 //
-// Threading: Submit from any thread, which sends small calls itself where the loop is at rest;
-//   `done` of a call runs on the loop's thread. Calls that end in
-//   one event, all that one read has answered, are done from the last that ended to the first,
-//   mostly the oldest: who waits for it is woken once, and finds the others done.
+// Threading: Submit from any thread; a small call is sent by that thread where the loop is at rest.
+//   `done` of a call runs on the loop's thread. Calls that end in one event, all that one read has
+//   answered, are done from the last that ended to the first, mostly the oldest: who waits for it
+//   is woken once, and finds the others done.
 // Errors: of Connect: as Client::Connect. Calls end with refusals of the server, kDeadline, or what
 //   broke the client for good (fenced, another timeline); the destructor ends open ones as
 //   cancelled.

@@ -1,7 +1,8 @@
 // A call of the client library and the requests, one or more frames per shard, that it consists of.
 //
-// Threading: made by the calling thread, then handed to the loop; from there on it belongs to who
-//   holds the loop's mutex.
+// Threading: made by the calling thread, then handed to the loop; it belongs to who holds the
+// loop's
+//   mutex until it has ended, then to the loop's thread.
 // Ownership: a call owns its requests; pieces point into the caller's arrays or into what the
 //   request keeps.
 #pragma once

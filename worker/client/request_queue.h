@@ -2,7 +2,7 @@
 //
 // A pure state machine: it is told what was written, answered or lost, and says what to send.
 //
-// Threading: one thread.
+// Threading: one thread, or the caller's lock.
 // Ownership: shares each request with its call.
 #pragma once
 

@@ -96,7 +96,8 @@ class AsioClientLoop : public ClientLoop {
   }
 
   // A small call goes out in the calling thread unless the loop is busy: to wake the loop for it
-  // costs more. Otherwise the loop is woken for the first call that lies there, and takes all.
+  // costs more. Otherwise the loop is woken for the first call that lies there, and takes all: a
+  // small call that lies behind others leaves with them.
   void Submit(std::shared_ptr<Call> call) override {
     const bool is_small = BytesOf(*call) <= kSmallCallBytes;
     bool first = false;
@@ -105,13 +106,14 @@ class AsioClientLoop : public ClientLoop {
       first = submitted_.empty();
       submitted_.push_back(std::move(call));
     }
-    if (is_small && TryBeginHere()) return;
-    if (first) asio::post(executor_, [this] { BeginSubmitted(); });
+    if (!first || (is_small && TryBeginHere())) return;
+    asio::post(executor_, [this] { BeginSubmitted(); });
   }
 
  private:
-  // Not in the loop's own thread: what runs there may be in the midst of a link's state.
-  bool TryBeginHere() {
+  // Not in the loop's own thread: what runs there may be in the midst of a link's state. Out of
+  // memory ends the program here as it would there: calls must not be begun in part.
+  bool TryBeginHere() noexcept {
     if (io_.get_executor().running_in_this_thread()) return false;
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock.owns_lock()) return false;
@@ -249,8 +251,8 @@ class AsioClientLoop : public ClientLoop {
   std::recursive_mutex mutex_;
   const asio::any_io_executor executor_;
 
-  // The rest belongs to who holds mutex_; cluster_, connected_mark_, and identity_ but its mark,
-  // are constant once connected.
+  // The rest, unless it says otherwise, belongs to who holds mutex_; cluster_, connected_mark_, and
+  // identity_ but its mark, are constant once connected.
   asio::steady_timer deadline_timer_;
   asio::steady_timer lease_timer_;
   ClusterView cluster_;

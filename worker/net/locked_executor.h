@@ -3,8 +3,8 @@
 //
 // Threading: any thread. What a handler dispatches to the same executor runs inside of it, so the
 //   mutex is a recursive one.
-// Source: the requirements are those of Asio's executors, met as its strand meets them, by passing
-//   every property on to the executor below.
+// Source: the requirements are those of Asio's executors, met by passing every property on to the
+//   executor below.
 #pragma once
 
 #include <boost/asio/prefer.hpp>

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -73,9 +74,12 @@ TEST_F(LockedExecutorTest, WhatAHandlerDispatchesRunsInsideOfIt) {
 
 TEST_F(LockedExecutorTest, HandlersWaitForWhoHoldsTheMutex) {
   std::unique_lock lock(mutex_);
-  int value = 0;
+  std::atomic<int> value = 0;
+  std::promise<void> runs;
+  asio::post(io_, [&] { runs.set_value(); });
   asio::post(executor_, [&] { ++value; });
   std::thread loop([this] { io_.run(); });
+  runs.get_future().wait();
   for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(value, 0);
     std::this_thread::sleep_for(std::chrono::microseconds(100));
